@@ -1,0 +1,244 @@
+"""The command line: ``hidiff <verb>``. Each verb brings in its part only when it is asked for.
+
+Exit codes: 0 done, 1 a failure, 2 a mistake in what was asked, 130 interrupted. Messages and progress go to
+stderr; the last line on stdout is the path of what was written.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hidiff.config import add_arguments, from_arguments, path_argument, suggestion
+from hidiff.errors import DependencyMissing, HidiffError
+
+# A wrong value or path of the user's (DataFormatError is a ValueError); any other error is a failure.
+MISTAKES = (
+    ValueError,
+    DependencyMissing,
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
+
+Run = Callable[[argparse.Namespace], Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One subcommand."""
+
+    summary: str
+    prepare: Callable[[argparse.ArgumentParser], Run]
+    """Gives the parser its arguments; returns what does the work, which returns the path written."""
+    examples: str
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose complaints are ValueErrors, so that `main` words all errors alike."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving the program."""
+        raise ValueError(f"{message}; see '{self.prog} --help'")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code comes back, nothing is raised."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    has_traceback = "--traceback" in arguments or os.environ.get("HIDIFF_TRACEBACK", "") not in ("", "0")
+    try:
+        namespace = _parse(arguments)
+        path = namespace.run(namespace)
+        print(path, flush=True)
+    except SystemExit as end:  # argparse, after --help and --version
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:  # the outermost frame: every error becomes one line and an exit code
+        if has_traceback:
+            traceback.print_exc()
+        print(f"error: {_message(error)}", file=sys.stderr)
+        if not has_traceback and not isinstance(error, (*MISTAKES, HidiffError, OSError)):
+            print("this was not foreseen; add --traceback to see where it happened", file=sys.stderr)
+        return 2 if isinstance(error, MISTAKES) else 1
+    return 0
+
+
+def _message(error: Exception) -> str:
+    """What happened, and to which file, without a traceback."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = str(error).strip()
+    if text and isinstance(error, (ValueError, HidiffError, OSError)):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is not None and asked not in VERBS:
+        raise ValueError(f"unknown command {asked!r}{suggestion(asked, VERBS)}")
+    parser = Parser(prog="hidiff", description=DESCRIPTION, epilog=START)
+    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--traceback", action="store_true", help=TRACEBACK_HELP)
+    parts = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+    for name, verb in VERBS.items():
+        part = parts.add_parser(
+            name, help=verb.summary, description=f"{verb.summary}.", epilog=f"examples:\n{verb.examples}"
+        )
+        part.add_argument("--traceback", action="store_true", help=TRACEBACK_HELP)
+        if name == asked:  # only now is the part behind the verb imported
+            part.set_defaults(run=verb.prepare(part))
+    namespace, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [flag for action in parts.choices[namespace.verb]._actions for flag in action.option_strings]
+        near = suggestion(unknown[0], known)
+        way_out = near if "?" in near else f"; see 'hidiff {namespace.verb} --help'"
+        raise ValueError(f"unknown argument {unknown[0]!r}{way_out}")
+    return namespace
+
+
+def _version() -> str:
+    from hidiff import __version__
+
+    return f"hidiff {__version__}"
+
+
+def _generate(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.generate import GenerateConfig, generate
+
+    add_arguments(parser, GenerateConfig)
+    return lambda namespace: generate(from_arguments(namespace, GenerateConfig))
+
+
+def _train(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.training import TrainConfig, train
+
+    add_arguments(parser, TrainConfig)
+    return lambda namespace: train(from_arguments(namespace, TrainConfig))
+
+
+def _demo(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.demo import DemoConfig, demo
+
+    add_arguments(parser, DemoConfig)
+    return lambda namespace: demo(from_arguments(namespace, DemoConfig))
+
+
+def _ingest(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.data.meter_csv import MeterCsvConfig, ingest
+
+    parser.add_argument(
+        "file", metavar="FILE", type=path_argument, help="a meter's CSV file, long or wide, or a NEM12 file"
+    )
+    _add_out(parser, "folder for the homes")
+    add_arguments(parser, MeterCsvConfig)
+
+    def run(namespace: argparse.Namespace) -> Path:
+        config = from_arguments(namespace, MeterCsvConfig)
+        out = ingest(namespace.file, namespace.out, config, force=namespace.force)
+        print((out / "report.txt").read_text(encoding="utf-8"), end="")
+        return out
+
+    return run
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.evaluate import EvaluateConfig, evaluate_dirs
+
+    parser.add_argument("directory", metavar="DIR", type=path_argument, help="folder of generated homes")
+    parser.add_argument(
+        "--real", metavar="DIR", type=path_argument, required=True, help="folder of the homes to compare with"
+    )
+    _add_out(parser, "report to write, FILE.md; the table goes beside it as CSV")
+    add_arguments(parser, EvaluateConfig)
+
+    def run(namespace: argparse.Namespace) -> Path:
+        config = from_arguments(namespace, EvaluateConfig)
+        return evaluate_dirs(
+            namespace.directory, namespace.real, namespace.out, config, force=namespace.force
+        )
+
+    return run
+
+
+def _report(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.report import report_dir
+
+    parser.add_argument(
+        "directory", metavar="DIR", type=path_argument, help="folder of homes, as generate or ingest wrote it"
+    )
+    _add_out(parser, "page to write, FILE.html")
+    return lambda namespace: report_dir(namespace.directory, namespace.out, force=namespace.force)
+
+
+def _add_out(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--out", metavar="PATH", type=path_argument, required=True, help=text)
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+
+
+TRACEBACK_HELP = "show where an error happened; HIDIFF_TRACEBACK=1 does the same"
+
+DESCRIPTION = "Years of realistic half-hourly load and PV for individual homes."
+
+START = """start here:
+  hidiff demo                                    20 homes, a report and a battery study, offline
+  hidiff generate --homes 10 --out homes         a year of ten new homes
+  hidiff VERB --help                             all that a verb takes
+"""
+
+VERBS = {
+    "generate": Verb(
+        summary="Write years of half-hourly load and PV of homes that the model makes up",
+        prepare=_generate,
+        examples="""  hidiff generate --homes 42 --years 1 --start 2030-01-01 --seed 1 --out homes
+  hidiff generate --homes 5 --annual-kwh 6000 --pv-kwp 5 --out five       yearly use and PV size are asked for
+  hidiff generate --homes 2 --mode like --household 12 13 --out alike     like two homes of the training data
+  hidiff generate --homes 1 --mode from-readings --readings meter.csv --out mine
+""",
+    ),
+    "train": Verb(
+        summary="Train a model on a folder of homes; stop it at any time and go on with --resume",
+        prepare=_train,
+        examples="""  hidiff train --data homes --out model
+  hidiff train --data homes --out model --resume
+  hidiff train --data homes --out model --preset gpu
+""",
+    ),
+    "ingest": Verb(
+        summary="Turn a meter file into a folder of homes, and say what was found in it",
+        prepare=_ingest,
+        examples="""  hidiff ingest meter.csv --out mine
+  hidiff ingest meter.csv --out mine --time-zone Europe/Paris --interval end --unit kwh
+  hidiff ingest meter.csv --out mine --columns "time=Timestamp,load=Usage,pv=Solar,home=Meter"
+""",
+    ),
+    "evaluate": Verb(
+        summary="Compare generated homes with real ones, beside a ceiling and a floor for every number",
+        prepare=_evaluate,
+        examples="""  hidiff evaluate generated --real homes --out fidelity.md
+""",
+    ),
+    "report": Verb(
+        summary="Draw a folder of homes on one self-contained HTML page",
+        prepare=_report,
+        examples="""  hidiff report homes --out homes.html
+""",
+    ),
+    "demo": Verb(
+        summary="Make 20 homes, a report of them and a battery study of one; needs no download",
+        prepare=_demo,
+        examples="""  hidiff demo
+  hidiff demo --homes 5 --seed 7 --out look
+""",
+    ),
+}

@@ -1,0 +1,62 @@
+"""From what the levels drew to kilowatts: windows in their places, exact day energies, bounds that physics sets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the windows of the low level lie: first every second one, then the gaps with both neighbours known."""
+
+    days: int
+    """Days covered."""
+    first: NDArray[np.int64]
+    """Start days of the windows that know no neighbour."""
+    second: NDArray[np.int64]
+    """Start days of the windows between them."""
+    context_days: int
+    """Days at each end of a second window that its neighbours have settled."""
+
+    @staticmethod
+    def cover(days: int, window_days: int, context_days: int = 2) -> Layout:
+        """The fewest windows that cover ``days``."""
+        stride = 2 * (window_days - context_days)
+        gaps = max(math.ceil((days - window_days) / stride), 0)
+        first = np.arange(gaps + 1) * stride
+        return Layout(int(first[-1]) + window_days, first, first[:-1] + window_days - context_days, context_days)
+
+
+def scale_to_energy(shape: NDArray[np.floating], mean: NDArray[np.floating], cap: NDArray[np.floating]) -> Array:
+    """``min(f * shape, cap)`` with the factor ``f`` of each row at which its mean is ``mean``, exactly.
+
+    Args:
+        shape: what to scale, >= 0, ``(row, step)``.
+        mean: asked mean, ``(row,)``; a row whose cap cannot hold it becomes its cap.
+        cap: upper bound, ``(row, step)``.
+    """
+    steps = shape.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        level = np.where(shape > 0, cap.astype(np.float64) / shape, np.inf)  # factor at which a step meets its cap
+        order = np.argsort(level, axis=1)
+        level = np.take_along_axis(level, order, axis=1)
+        capped = np.take_along_axis(cap.astype(np.float64), order, axis=1)
+        free = np.take_along_axis(shape.astype(np.float64), order, axis=1)
+        held = np.cumsum(capped, axis=1) - capped  # energy of the steps at their cap before each place
+        rest = np.cumsum(free[:, ::-1], axis=1)[:, ::-1]
+        reached = np.isfinite(level) & (held + level * rest >= (mean * steps)[:, None])
+        place = reached.argmax(1)
+        rows = np.arange(len(shape))
+        factor = (mean * steps - held[rows, place]) / rest[rows, place]
+    factor = np.where(np.isfinite(factor) & (factor > 0), factor, 0)
+    factor = np.where(reached.any(1), factor, np.inf)[:, None]
+    with np.errstate(invalid="ignore"):
+        scaled = np.where(shape > 0, factor * shape, 0)
+    result: Array = np.minimum(scaled, cap).astype(np.float32)
+    return result

@@ -1,0 +1,123 @@
+"""The high level: the days of more than a year at once, as tokens, given calendar, weather and household statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hidiff.data.calendars import Grid, day_features
+from hidiff.data.prepare import TOKENS, Prepared
+
+from . import precondition, schedules
+from .identity import STATISTICS, token_scale
+from .low import WEATHER, standardise
+from .network import NetworkConfig, Transformer
+
+Array = NDArray[np.float32]
+CONDITION = 14 + WEATHER
+
+
+@dataclass(frozen=True, kw_only=True)
+class HighConfig:
+    """Shape and noise of the high level."""
+
+    window_days: int = 392
+    """Days in one pass of the network: a year and four weeks."""
+    context_days: int = 28
+    """Days of the last window that the next one is given, so that years follow one another without a seam."""
+    width: int = 128
+    blocks: int = 4
+    dropout: float = 0.15
+    sigma_min: float = 0.01
+    sigma_max: float = 30.0
+    sigma_mean: float = -0.4
+    """Mean of the log noise level in training."""
+    sigma_spread: float = 1.3
+    statistics_noise: float = 0.3
+    """Noise on the household statistics (standardised) in training."""
+
+    def network(self) -> NetworkConfig:
+        """The network this asks for: one token a day, rotary periods of a week and its half."""
+        return NetworkConfig(
+            channels=TOKENS, condition_channels=CONDITION, household_channels=len(STATISTICS),
+            width=self.width, blocks=self.blocks, dropout=self.dropout,
+            periods=(7.0, 3.5, 7 / 3), longest_period=1500.0,
+        )  # fmt: skip
+
+
+class HighLevel(nn.Module):
+    """Denoiser of daily tokens that are standardised with the mean and spread of their own home."""
+
+    statistics_scale: Tensor
+    weather_scale: Tensor
+
+    def __init__(self, config: HighConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = Transformer(config.network())
+        for name, size in (("statistics_scale", len(STATISTICS)), ("weather_scale", WEATHER)):
+            self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
+
+    def denoise(
+        self, noisy: Tensor, sigma: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, statistics: Tensor
+    ) -> Tensor:
+        """Clean guess of ``noisy`` ``(batch, day, 8)``; the arguments are those of `Transformer.forward`."""
+
+        def network(scaled: Tensor, value: Tensor) -> Tensor:
+            output: Tensor = self.network(scaled, value, known, is_known, condition, statistics)
+            return output
+
+        return precondition.denoise(network, noisy, sigma, 1.0)
+
+
+def condition(grid: Grid, weather: Tensor) -> Tensor:
+    """Calendar and weather of every day, ``(day, 17)``; ``weather`` is standardised, ``(day, 3)``."""
+    return torch.cat([torch.from_numpy(day_features(grid)), weather], dim=1)
+
+
+class HighData:
+    """Training spans of prepared homes."""
+
+    def __init__(self, level: HighLevel, prepared: Prepared, weather: Array, statistics: Array) -> None:
+        """Hold the homes; arguments as for `low.LowData`."""
+        self.level, self.days = level, level.config.window_days
+        self.starts = prepared.known_starts(self.days)
+        if not len(self.starts):
+            raise ValueError(
+                f"no home has {self.days} whole days in a row; lower window_days of the high level to train on less"
+            )
+        mean, spread = token_scale(statistics)
+        own = (np.nan_to_num(prepared.tokens) - mean[:, None]) / spread[:, None]
+        self.tokens = torch.from_numpy(own.astype(np.float32))
+        self.condition = condition(prepared.grid, standardise(torch.from_numpy(weather), level.weather_scale))
+        self.statistics = standardise(torch.from_numpy(statistics), level.statistics_scale)
+
+    def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
+        """Denoising loss of ``batch`` random spans; a scalar."""
+        config, level = self.level.config, self.level
+        home, start = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)]).T
+        day = start[:, None] + torch.arange(self.days)
+
+        def noise(*shape: int) -> Tensor:
+            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+
+        tokens = self.tokens[home[:, None], day]
+        spread = config.statistics_noise if training else 0.0
+        statistics = self.statistics[home] + spread * noise(batch, len(STATISTICS))
+        given = np.where(rng.random(batch) < 0.5, 0, rng.integers(7, 2 * config.context_days + 1, size=batch))
+        is_known = torch.from_numpy((np.arange(self.days)[None] < given[:, None]).astype(np.float32))
+        sigma = schedules.log_normal(noise(batch), config.sigma_mean, config.sigma_spread)
+        denoised = level.denoise(
+            tokens + sigma[:, None, None] * noise(*tokens.shape),
+            sigma,
+            tokens * is_known[..., None],
+            is_known,
+            self.condition[day],
+            statistics,
+        )
+        weight = (1 - is_known)[..., None].expand_as(tokens)
+        return precondition.weighted_error(denoised.float(), tokens, weight, sigma, 1.0)

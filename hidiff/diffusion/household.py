@@ -1,0 +1,66 @@
+"""Households to sample: drawn from the prior, like a training home, or from a user's readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hidiff.data.solar import Roof
+
+from .identity import PLACE, STATISTICS, Prior, roof_of
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Household:
+    """One home to sample, in natural units."""
+
+    name: str
+    key: str
+    """What its noise is keyed by."""
+    mode: str
+    statistics: Array
+    """``(26,)``, see `identity.STATISTICS`."""
+    style: Array
+    """``(16,)``."""
+    capacity_kwp: float
+    annual_kwh: float | None = None
+    """Mean annual load that was asked for; the traces are scaled to it."""
+
+    @property
+    def mean_load_kw(self) -> float:
+        """Mean load that the statistics ask for [kW]."""
+        return float(np.exp(self.statistics[PLACE["log_mean_load"]]))
+
+    @property
+    def roof(self) -> Roof:
+        """Plane and gain of the panels."""
+        return roof_of(self.statistics)
+
+
+def asked(statistics: Array, annual_kwh: float | None, pv_kwp: float | None) -> tuple[Array, float]:
+    """Statistics with the asked size written in, and the PV capacity [kWp] that follows."""
+    result = statistics.copy()
+    if annual_kwh is not None:
+        result[PLACE["log_mean_load"]] = np.log(annual_kwh / 8766)
+    if pv_kwp is not None:
+        result[PLACE["log_capacity"]] = np.log(max(pv_kwp, 0.05))
+        return result, pv_kwp
+    return result, float(np.exp(result[PLACE["log_capacity"]]))
+
+
+def new_household(prior: Prior, rng: np.random.Generator, place: int, annual_kwh: float | None, pv_kwp: float | None) -> Household:
+    """A home drawn from the prior; asked sizes bend the other statistics the way the population does."""
+    given: dict[int, float] = {}
+    if annual_kwh is not None:
+        given[PLACE["log_mean_load"]] = float(np.log(annual_kwh / 8766))
+    if pv_kwp is not None:
+        given[PLACE["log_capacity"]] = float(np.log(max(pv_kwp, 0.05)))
+    values = prior.sample(rng, given)
+    count = len(STATISTICS)
+    statistics, capacity = asked(values[:count], annual_kwh, pv_kwp)
+    name = f"new-{place:06d}"
+    return Household(name, name, "new", statistics, values[count:], capacity, annual_kwh)

@@ -1,0 +1,196 @@
+"""The low level: half-hours of 14 days, given what the days add up to, the calendar, the weather and the household."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hidiff.data.calendars import Grid, day_features, harmonics
+from hidiff.data.prepare import BLOCKS, TOKENS, Prepared
+
+from . import precondition, schedules
+from .identity import FEATURES, STATISTICS, STYLE, StyleEncoder
+from .network import NetworkConfig, Transformer
+
+Array = NDArray[np.float32]
+WEATHER = 3
+SHARED = 8 + 14 + WEATHER
+"""Condition values that all homes share: clock, calendar, weather."""
+CONDITION = SHARED + 2 + TOKENS + 1 + 1
+"""… with the envelope of the home, the day's tokens, the hour's own block and the tokens' noise level."""
+NIGHT_WEIGHT = 0.05
+"""Clearness means nothing at night; a little weight keeps the samplers' path smooth there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowConfig:
+    """Shape and noise of the low level."""
+
+    window_days: int = 14
+    width: int = 128
+    blocks: int = 6
+    dropout: float = 0.05
+    sigma_min: float = 0.01
+    sigma_max: float = 30.0
+    sigma_mean: float = -0.6
+    """Mean of the log noise level in training."""
+    sigma_spread: float = 1.3
+    token_noise: float = 0.2
+    """Largest noise on the daily tokens in training, so that generated tokens serve as well as real ones."""
+    statistics_noise: float = 0.15
+    """Noise on the household statistics (standardised) in training."""
+
+    def network(self) -> NetworkConfig:
+        """The network this asks for: one token an hour, rotary periods of a day, its parts and a week."""
+        return NetworkConfig(
+            channels=2, condition_channels=CONDITION, household_channels=len(STATISTICS) + STYLE, patch=2,
+            width=self.width, blocks=self.blocks, dropout=self.dropout, day=24,
+            periods=(24.0, 12.0, 8.0, 6.0, 168.0), longest_period=1000.0,
+        )  # fmt: skip
+
+
+class LowLevel(nn.Module):
+    """Denoiser of half-hours and encoder of styles, with the scales that they were trained on.
+
+    Each ``…_scale`` buffer holds mean and spread of its values, ``(2, value)``.
+    """
+
+    signal_scale: Tensor
+    token_scale: Tensor
+    statistics_scale: Tensor
+    feature_scale: Tensor
+    weather_scale: Tensor
+
+    def __init__(self, config: LowConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = Transformer(config.network())
+        self.encoder = StyleEncoder()
+        sizes = {
+            "signal_scale": 2, "token_scale": TOKENS, "statistics_scale": len(STATISTICS),
+            "feature_scale": FEATURES, "weather_scale": WEATHER,
+        }  # fmt: skip
+        for name, size in sizes.items():
+            self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
+
+    def household(self, statistics: Tensor, style: Tensor) -> Tensor:
+        """Standardised statistics ``(home, 26)`` and style ``(home, 16)`` as the network takes them, ``(home, 42)``."""
+        return torch.cat([statistics, style], dim=-1)
+
+    def denoise(
+        self, noisy: Tensor, sigma: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, household: Tensor
+    ) -> Tensor:
+        """Clean guess of ``noisy`` ``(batch, step, 2)``; the arguments are those of `Transformer.forward`."""
+
+        def network(scaled: Tensor, value: Tensor) -> Tensor:
+            output: Tensor = self.network(scaled, value, known, is_known, condition, household)
+            return output
+
+        return precondition.denoise(network, noisy, sigma, 1.0)
+
+
+def standardise(values: Tensor, scale: Tensor) -> Tensor:
+    """``values`` less their mean over their spread; ``scale`` is ``(2, value)``."""
+    return (values - scale[0]) / scale[1]
+
+
+def restore(values: Tensor, scale: Tensor) -> Tensor:
+    """The inverse of `standardise`."""
+    return values * scale[1] + scale[0]
+
+
+def shared_condition(grid: Grid, weather: Tensor) -> Tensor:
+    """Clock, calendar and weather of every hour, ``(day, 24, 25)``; ``weather`` is standardised, ``(day, 3)``."""
+    clock = torch.from_numpy(harmonics(grid.clock_hour[:, ::2] / 24, 4))
+    day = torch.cat([torch.from_numpy(day_features(grid)), weather], dim=1)
+    return torch.cat([clock, day[:, None].expand(-1, 24, -1)], dim=2)
+
+
+def condition(shared: Tensor, envelope: Tensor, tokens: Tensor, token_noise: Tensor) -> Tensor:
+    """All condition values of every hour, ``(batch, hour, 37)``.
+
+    Args:
+        shared: ``(batch, day, 24, 25)``.
+        envelope: clear-sky output per kWp, ``(batch, day, 48)``.
+        tokens: standardised, ``(batch, day, 8)``.
+        token_noise: how noisy the tokens are, ``(batch,)``.
+    """
+    batch, days = tokens.shape[:2]
+    roof = envelope.view(batch, days, 24, 2)
+    day = tokens[:, :, None].expand(-1, -1, 24, -1)
+    own = tokens[..., :BLOCKS].repeat_interleave(24 // BLOCKS, dim=2)[..., None]
+    level = token_noise[:, None, None, None].expand(-1, days, 24, 1)
+    return torch.cat([shared, roof, day, own, level], dim=3).flatten(1, 2)
+
+
+class LowData:
+    """Training windows of prepared homes; everything a batch needs, drawn by a generator."""
+
+    def __init__(self, level: LowLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array) -> None:
+        """Hold the homes.
+
+        Args:
+            weather: ``(day, 3)``, in the units of `data.weather`.
+            statistics: ``(home, 26)``.
+            bank: style features of many stretches of each home, ``(home, stretch, 253)``.
+        """
+        self.level, self.days = level, level.config.window_days
+        self.starts = prepared.known_starts(self.days)
+        if not len(self.starts):
+            raise ValueError(f"no home has {self.days} whole days in a row; the low level cannot be trained")
+        raw = np.stack([np.nan_to_num(prepared.load_log_ratio), np.nan_to_num(prepared.clearness)], axis=-1)
+        self.signal = standardise(torch.from_numpy(raw), level.signal_scale)  # (home, day, 48, 2)
+        self.sunny = torch.from_numpy(prepared.is_sunny)
+        self.envelope = torch.from_numpy(prepared.envelope)
+        self.tokens = standardise(torch.from_numpy(np.nan_to_num(prepared.tokens)), level.token_scale)
+        self.shared = shared_condition(prepared.grid, standardise(torch.from_numpy(weather), level.weather_scale))
+        self.statistics = standardise(torch.from_numpy(statistics), level.statistics_scale)
+        self.bank = standardise(torch.from_numpy(bank), level.feature_scale).clamp(-5, 5)
+
+    def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
+        """Denoising loss of ``batch`` random windows; a scalar."""
+        config, level = self.level.config, self.level
+        home, start = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)]).T
+        day = start[:, None] + torch.arange(self.days)
+        rows = home[:, None]
+        signal = self.signal[rows, day].flatten(1, 2)  # (batch, step, 2)
+
+        def noise(*shape: int) -> Tensor:
+            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+
+        token_noise = torch.from_numpy(rng.uniform(0, config.token_noise, batch).astype(np.float32))
+        tokens = self.tokens[rows, day]
+        tokens = tokens + token_noise[:, None, None] * noise(*tokens.shape)
+        statistics = self.statistics[home] + config.statistics_noise * noise(batch, len(STATISTICS))
+        stretch = torch.from_numpy(rng.integers(self.bank.shape[1], size=batch))
+        style = level.encoder(self.bank[home, stretch], noise(batch, STYLE) if training else None)
+
+        is_known = known_context(rng, batch, self.days)
+        sunny = self.sunny[rows, day].flatten(1, 2).float()
+        weight = torch.stack([torch.ones_like(sunny), NIGHT_WEIGHT + (1 - NIGHT_WEIGHT) * sunny], dim=-1)
+        weight = weight * (1 - is_known)[..., None]
+        sigma = schedules.log_normal(noise(batch), config.sigma_mean, config.sigma_spread)
+        denoised = level.denoise(
+            signal + sigma[:, None, None] * noise(*signal.shape),
+            sigma,
+            signal * is_known[..., None],
+            is_known,
+            condition(self.shared[day], self.envelope[rows, day], tokens, token_noise),
+            level.household(statistics, style),
+        )
+        return precondition.weighted_error(denoised.float(), signal, weight, sigma, 1.0)
+
+
+def known_context(rng: np.random.Generator, batch: int, days: int) -> Tensor:
+    """Random known days at the left, the right, both or none, as ``(batch, step)`` of 0 and 1."""
+    left = rng.choice([0, 0, 1, 2, 2, 4], size=batch)
+    right = rng.choice([0, 0, 1, 2, 2, 4], size=batch)
+    alone = rng.random(batch) < 0.35
+    left[alone], right[alone] = 0, 0
+    day = np.arange(days)[None]
+    known = (day < left[:, None]) | (day >= days - right[:, None])
+    return torch.from_numpy(np.repeat(known, 48, axis=1).astype(np.float32))

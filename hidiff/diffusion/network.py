@@ -1,0 +1,181 @@
+"""The network of both levels: a transformer over time with rotary positions, read top to bottom.
+
+Tokens are short runs of steps. Noise level and household enter every block through adaptive layer norms; calendar,
+weather, the level above and the known neighbours enter beside the noisy signal, step by step.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Size and inputs of a network."""
+
+    channels: int
+    """Channels of the signal."""
+    condition_channels: int
+    """Condition values per token."""
+    household_channels: int
+    """Values that describe the household."""
+    patch: int = 1
+    """Steps in a token."""
+    width: int = 128
+    blocks: int = 6
+    heads: int = 4
+    expansion: int = 3
+    """Hidden width of a block's two-layer network over ``width``."""
+    dropout: float = 0.0
+    periods: tuple[float, ...] = ()
+    """Rotary periods that matter by themselves, in tokens (a day, a week); the rest is spread evenly in the log."""
+    longest_period: float = 2000.0
+    """Longest of the spread periods, in tokens."""
+    day: int | None = None
+    """Tokens in a day. Given, half of the heads attend within two days and half across days at the same hour, which
+    costs a tenth of attending everywhere and says what matters; ``None`` attends everywhere."""
+
+
+def rotary(length: int, config: NetworkConfig, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotary angles, each ``(length, 1, head_width / 2)``."""
+    half = config.width // config.heads // 2
+    spread = half - len(config.periods)
+    ratio = torch.linspace(0, 1, max(spread, 2), dtype=torch.float64)[:spread]
+    periods = torch.cat([torch.tensor(config.periods, dtype=torch.float64), 4 * (config.longest_period / 4) ** ratio])
+    angle = 2 * math.pi * torch.arange(length, dtype=torch.float64)[:, None] / periods
+    return angle.cos().float().to(device)[:, None], angle.sin().float().to(device)[:, None]
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn the pairs of ``x`` ``(batch, token, head, width)`` by the angles of their place."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention, all ``(batch, head, token, width)``.
+
+    On a CPU the fused kernel is slow on short runs, its backward pass most of all (half of a training step); two plain
+    products are not.
+    """
+    if q.is_cuda or q.shape[2] > 64:
+        return F.scaled_dot_product_attention(q, k, v)
+    return ((q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
+
+
+def attend_near(q: Tensor, k: Tensor, v: Tensor, window: int, shift: int) -> Tensor:
+    """Attention within windows of ``window`` tokens that start ``shift`` tokens late (the last one wraps around).
+
+    All ``(batch, token, head, width)``.
+    """
+    batch, length, heads, width = q.shape
+
+    def cut(x: Tensor) -> Tensor:
+        x = torch.roll(x, -shift, dims=1) if shift else x
+        return x.reshape(batch * (length // window), window, heads, width).transpose(1, 2)
+
+    out = attend(cut(q), cut(k), cut(v)).transpose(1, 2).reshape(batch, length, heads, width)
+    return torch.roll(out, shift, dims=1) if shift else out
+
+
+def attend_across(q: Tensor, k: Tensor, v: Tensor, day: int) -> Tensor:
+    """Attention among the tokens of the same hour of all days; all ``(batch, token, head, width)``."""
+    batch, length, heads, width = q.shape
+
+    def cut(x: Tensor) -> Tensor:  # (batch * hour, head, day, width)
+        return x.view(batch, length // day, day, heads, width).permute(0, 2, 3, 1, 4).flatten(0, 1)
+
+    out = attend(cut(q), cut(k), cut(v))
+    return out.view(batch, day, heads, length // day, width).permute(0, 3, 1, 2, 4).reshape(batch, length, heads, width)
+
+
+class Block(nn.Module):
+    """Local mixing, attention and a two-layer network, each scaled and shifted by the context."""
+
+    def __init__(self, config: NetworkConfig, place: int) -> None:
+        super().__init__()
+        width, self.heads = config.width, config.heads
+        self.day, self.shift = config.day, config.day if config.day and place % 2 else 0
+        self.dropout = config.dropout
+        self.local = nn.Conv1d(width, width, 5, padding=2, groups=width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.attended = nn.Linear(width, width)
+        self.grow = nn.Linear(width, config.expansion * width)
+        self.shrink = nn.Linear(config.expansion * width, width)
+        self.modulation = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        nn.init.zeros_(self.local.weight)
+
+    def forward(self, x: Tensor, context: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(context)[:, None].chunk(6, dim=-1)
+        x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
+        h = F.layer_norm(x, (width,)) * (1 + scale1) + shift1
+        qkv = self.queries_keys_values(h).view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = qkv.unbind(2)  # each (batch, token, head, head width)
+        q, k = rotate(q, cos.to(q), sin.to(q)), rotate(k, cos.to(k), sin.to(k))
+        if self.day is None:
+            h = attend_near(q, k, v, length, 0)
+        else:
+            near, across = zip(*(x.chunk(2, dim=2) for x in (q, k, v)), strict=True)
+            h = torch.cat([attend_near(*near, 2 * self.day, self.shift), attend_across(*across, self.day)], dim=2)
+        x = x + (1 + gate1) * F.dropout(self.attended(h.flatten(2)), self.dropout, self.training)
+        h = F.layer_norm(x, (width,)) * (1 + scale2) + shift2
+        h = self.shrink(F.gelu(self.grow(h), approximate="tanh"))
+        return x + (1 + gate2) * F.dropout(h, self.dropout, self.training)
+
+
+class Transformer(nn.Module):
+    """Predicts the preconditioned signal from its noisy version and all that is known around it."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        steps = config.patch * (2 * config.channels + 1)  # noisy, known, is known
+        self.enter = nn.Linear(steps + config.condition_channels, config.width)
+        self.noise_level = nn.Sequential(nn.Linear(64, config.width), nn.SiLU(), nn.Linear(config.width, config.width))
+        self.household = nn.Linear(config.household_channels, config.width)
+        self.blocks = nn.ModuleList(Block(config, place) for place in range(config.blocks))
+        self.final_modulation = nn.Linear(config.width, 2 * config.width)
+        self.leave = nn.Linear(config.width, config.patch * config.channels)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        for block in self.blocks:  # keep the sum of the residual branches near one at the start
+            for layer in (block.attended, block.shrink):
+                nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * config.blocks))
+
+    def forward(
+        self, noisy: Tensor, noise_value: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, household: Tensor
+    ) -> Tensor:
+        """Output of the shape of ``noisy``.
+
+        Args:
+            noisy: ``(batch, step, channel)``, scaled to unit variance.
+            noise_value: ``(batch,)``, a quarter of the log noise level.
+            known: ``(batch, step, channel)`` clean values where known, zero elsewhere.
+            is_known: ``(batch, step)`` 0 or 1.
+            condition: ``(batch, token, condition channel)``.
+            household: ``(batch, household channel)``.
+        """
+        config = self.config
+        batch, steps, channels = noisy.shape
+        signal = torch.cat([noisy, known, is_known[..., None]], dim=-1)
+        tokens = signal.reshape(batch, steps // config.patch, config.patch * (2 * channels + 1))
+        x = self.enter(torch.cat([tokens, condition], dim=-1))
+        frequencies = torch.exp(torch.linspace(0, 5, 32, device=noisy.device))
+        angle = noise_value[:, None] * frequencies
+        context = F.silu(
+            self.noise_level(torch.cat([angle.sin(), angle.cos()], dim=-1)) + self.household(household)
+        )
+        cos, sin = rotary(x.shape[1], config, x.device)
+        for block in self.blocks:
+            x = block(x, context, cos, sin)
+        shift, scale = self.final_modulation(context)[:, None].chunk(2, dim=-1)
+        x = self.leave(F.layer_norm(x, (config.width,)) * (1 + scale) + shift)
+        return x.reshape(batch, steps, channels)

@@ -1,0 +1,101 @@
+"""A generator of regional weather paths: the one thing that all homes of a call have in common.
+
+Seasonal mean and spread by three harmonics, an empirical map of the anomalies to normal scores, and a second-order
+vector autoregression of the scores (a weather generator in the manner of Richardson 1981, with clearness in the place
+of rain). It ships as a few hundred numbers; the observed years do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+
+from hidiff import rng as random
+from hidiff.data.calendars import harmonics
+from hidiff.data.weather import COLUMNS
+
+Array = NDArray[np.float32]
+ORDER = 2
+SHARES = 65
+WARM_UP_DAYS = 60
+
+
+def _season(day_of_year: NDArray[np.floating]) -> NDArray[np.floating]:
+    ones = np.ones((len(day_of_year), 1), dtype=np.float32)
+    return np.concatenate([ones, harmonics(day_of_year / 365.25, 3)], axis=1)
+
+
+@dataclass(frozen=True)
+class RegionalWeather:
+    """Fitted weather of one region; arrays over the three columns of `data.weather`."""
+
+    mean: Array
+    """Seasonal mean, ``(7, 3)`` coefficients."""
+    log_spread: Array
+    """Logarithm of the seasonal spread, ``(7, 3)`` coefficients."""
+    quantiles: Array
+    """Anomalies at evenly spaced shares, ``(65, 3)``."""
+    memory: Array
+    """Autoregression of the scores, ``(2 * 3, 3)``."""
+    innovation: Array
+    """Lower factor of the innovations' covariance, ``(3, 3)``."""
+
+    @staticmethod
+    def fit(weather: pd.DataFrame) -> RegionalWeather:
+        """Fit to observed days (index naive dates, columns of `data.weather`)."""
+        values = weather[COLUMNS].to_numpy(dtype=np.float64)
+        season = _season(weather.index.day_of_year.to_numpy(dtype=np.float32))
+        mean = np.linalg.lstsq(season, values, rcond=None)[0]
+        residual = values - season @ mean
+        log_spread = np.linalg.lstsq(season, np.log(np.abs(residual) + 0.05 * residual.std(0)), rcond=None)[0]
+        anomaly = residual / np.exp(season @ log_spread)
+        shares = (np.arange(SHARES) + 0.5) / SHARES
+        scores = norm.ppf((rankdata(anomaly, axis=0) - 0.5) / len(anomaly))
+        past = np.concatenate([scores[ORDER - 1 - lag : len(scores) - 1 - lag] for lag in range(ORDER)], axis=1)
+        now = scores[ORDER:]
+        memory = np.linalg.lstsq(past, now, rcond=None)[0]
+        innovation = np.linalg.cholesky(np.cov((now - past @ memory).T) + 1e-9 * np.eye(len(COLUMNS)))
+        parts = (mean, log_spread, np.quantile(anomaly, shares, axis=0), memory, innovation)
+        return RegionalWeather(*(part.astype(np.float32) for part in parts))
+
+    def sample(self, dates: pd.DatetimeIndex, seed: int) -> pd.DataFrame:
+        """Weather of ``dates``; a day depends on the seed and on the days since the first date alone."""
+        size = len(COLUMNS)
+        noise = random.normal((WARM_UP_DAYS + len(dates), size), seed, "weather") @ self.innovation.T
+        scores = np.zeros((len(noise), size), dtype=np.float32)
+        for day in range(ORDER, len(noise)):
+            scores[day] = scores[day - ORDER : day][::-1].ravel() @ self.memory + noise[day]
+        place = norm.cdf(scores[WARM_UP_DAYS:]) * SHARES - 0.5
+        columns = [np.interp(place[:, i], np.arange(SHARES), self.quantiles[:, i]) for i in range(size)]
+        season = _season(dates.day_of_year.to_numpy(dtype=np.float32))
+        values = season @ self.mean + np.exp(season @ self.log_spread) * np.column_stack(columns)
+        frame = pd.DataFrame(values, index=dates, columns=COLUMNS)
+        frame["temperature_min_c"] = frame[["temperature_min_c", "temperature_max_c"]].min(axis=1)
+        frame["clearness"] = frame["clearness"].clip(0.03, 1.1)
+        return frame
+
+    def climatology(self, dates: pd.DatetimeIndex) -> pd.DataFrame:
+        """Seasonal mean of each day."""
+        return pd.DataFrame(_season(dates.day_of_year.to_numpy(dtype=np.float32)) @ self.mean, dates, COLUMNS)
+
+
+def resolve(
+    regional: RegionalWeather, dates: pd.DatetimeIndex, seed: int, given: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Weather of ``dates``: what ``given`` holds, and a generated path for the columns it does not.
+
+    Raises:
+        ValueError: ``given`` ends before ``dates`` do, by more than the days that only serve to close the last window.
+    """
+    frame = regional.sample(dates, seed)
+    if given is None:
+        return frame
+    for name in given.columns:
+        known = given[name].reindex(dates)
+        frame[name] = known.where(known.notna(), frame[name])
+    frame["temperature_min_c"] = frame[["temperature_min_c", "temperature_max_c"]].min(axis=1)
+    return frame

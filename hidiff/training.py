@@ -1,0 +1,282 @@
+"""``hidiff train``: from homes on disk to a model directory, with nothing seen that is kept for validation."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+import hidiff
+from hidiff import checkpoint
+from hidiff import rng as random
+from hidiff.data import prepare as preparation
+from hidiff.data import weather as weather_data
+from hidiff.data.ausgrid import read_traces
+from hidiff.data.prepare import Prepared
+from hidiff.data.traces import Traces
+from hidiff.diffusion import identity, loop
+from hidiff.diffusion.high import HighConfig, HighData, HighLevel
+from hidiff.diffusion.hierarchy import HiDiff
+from hidiff.diffusion.identity import Prior, WindowReader
+from hidiff.diffusion.loop import LoopConfig
+from hidiff.diffusion.low import LowConfig, LowData, LowLevel
+from hidiff.diffusion.regional import RegionalWeather
+
+log = logging.getLogger(__name__)
+Array = NDArray[np.float32]
+STRETCH_WEEKS = (2, 4, 8, 13, 26, 52)
+"""Lengths of the stretches from which a household is learned to be recognised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What to train on, for how long, and what to keep aside."""
+
+    data: Path
+    """Homes: a set folder, a folder in the wide Ausgrid layout, or original Ausgrid files."""
+    out: Path
+    """Directory of the model; the training state lives in OUT/state until the model is finished."""
+    weather: Path | None = None
+    """File with half-hourly or daily temperature of the same days; without it temperature has no say."""
+    preset: Literal["cpu", "gpu"] = "cpu"
+    """Length of training: cpu is an afternoon on two cores, gpu an hour on one card."""
+    minutes: float | None = None
+    """Stop each level after this long, save, and go on with --resume."""
+    low_steps: int | None = None
+    """Optimiser steps of the low level, instead of the preset's."""
+    high_steps: int | None = None
+    """Optimiser steps of the high level, instead of the preset's."""
+    validation_share: float = 0.2
+    """Share of the clean homes that is never trained on."""
+    hidden_year_share: float = 0.25
+    """Share of the training homes with three years whose last year is never trained on."""
+    seed: int = 0
+    """Seed of the split, the batches and the weights."""
+    device: str = "cpu"
+    """cpu or cuda."""
+    resume: bool = False
+    """Go on from the state in OUT/state."""
+    force: bool = False
+    """Replace a model that is in OUT."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is trained on and what is kept aside."""
+
+    train: list[str]
+    validation: list[str]
+    hidden_year: list[str]
+    """Homes of ``train`` whose last year is kept aside."""
+    hidden_from: pd.Timestamp
+    """Start of the last year."""
+
+
+def split(traces: Traces, config: TrainConfig) -> Split:
+    """Validation homes and hidden years, by a hash of the home's name: more homes never move one to the other side.
+
+    Only homes that have the last year on record can be validated on it; the others are always trained on.
+    """
+    hidden_from = traces.time[-1] + pd.Timedelta(minutes=30) - pd.DateOffset(years=1)
+    last = traces.time >= hidden_from
+    has_last = ~np.isnan(traces.load_kw[:, last]).any(axis=1)
+    train, validation, hidden_year = [], [], []
+    for name, whole in zip(traces.names, has_last, strict=True):
+        draw = float(random.generator("split", config.seed, name).random())
+        if whole and draw < config.validation_share:
+            validation.append(name)
+            continue
+        train.append(name)
+        if whole and (draw - config.validation_share) / (1 - config.validation_share) < config.hidden_year_share:
+            hidden_year.append(name)
+    return Split(train, validation, hidden_year, hidden_from)
+
+
+def hide(traces: Traces, names: list[str], start: pd.Timestamp) -> Traces:
+    """The homes with everything from ``start`` on taken out for those in ``names``."""
+    rows = [traces.names.index(name) for name in names]
+    load, pv = traces.load_kw.copy(), traces.pv_kw.copy()
+    late = np.asarray(traces.time >= start)
+    load[np.ix_(rows, late)], pv[np.ix_(rows, late)] = np.nan, np.nan
+    return Traces(load, pv, traces.time, traces.homes, traces.time_zone)
+
+
+def household_tables(prepared: Prepared, weather: Array, seed: int, stretches: int = 48) -> tuple[Array, Array]:
+    """Statistics of each home ``(home, 26)`` and style features of many stretches of it ``(home, stretch, 253)``."""
+    statistics, bank = [], []
+    for home, name in enumerate(prepared.names):
+        known = np.flatnonzero(prepared.is_known[home])
+        statistics.append(identity.home_statistics(prepared, home, known, weather))
+        rng = random.generator("stretches", seed, name)
+        rows = []
+        for index in range(stretches):
+            days = min(7 * STRETCH_WEEKS[index % len(STRETCH_WEEKS)], len(known))
+            start = int(rng.integers(len(known) - days + 1))
+            rows.append(identity.style_features(prepared, home, known[start : start + days]))
+        bank.append(np.stack(rows))
+    return np.stack(statistics), np.stack(bank)
+
+
+def _scale(values: NDArray[np.floating]) -> torch.Tensor:
+    """Mean and spread over the rows, ``(2, value)``."""
+    spread = np.maximum(values.std(0), 1e-3)
+    return torch.from_numpy(np.stack([values.mean(0), spread]).astype(np.float32))
+
+
+def scales(low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array) -> None:
+    """Measure the scales of everything the levels see."""
+    known, sunny = prepared.is_known, prepared.is_sunny
+    load, clear = prepared.load_log_ratio[known], prepared.clearness[sunny]
+    signal = torch.tensor([[load.mean(), clear.mean()], [load.std(), clear.std()]], dtype=torch.float32)
+    low.signal_scale.copy_(signal)
+    low.token_scale.copy_(_scale(prepared.tokens[known]))
+    low.feature_scale.copy_(_scale(bank.reshape(-1, bank.shape[-1])))
+    for level in (low, high):
+        level.statistics_scale.copy_(_scale(statistics))
+        level.weather_scale.copy_(_scale(weather))
+
+
+PRESETS = {"cpu": (7000, 1500), "gpu": (60_000, 6000)}
+"""Optimiser steps of the low and the high level."""
+
+
+def clean(traces: Traces) -> Traces:
+    """The homes that are marked clean, where the table of homes says so; all others otherwise."""
+    if "is_clean" not in traces.homes.columns:
+        return traces
+    return traces.select([str(name) for name in traces.homes.index[traces.homes["is_clean"].astype(bool)]])
+
+
+def train(config: TrainConfig) -> Path:
+    """Train both levels, fit prior, weather and reader, and write the model directory.
+
+    Raises:
+        ValueError: a model is in the way, homes that cannot be trained on.
+        DataFormatError: files that cannot be read.
+    """
+    if (config.out / checkpoint.CONFIG).exists() and not config.force:
+        raise ValueError(f"{config.out} holds a model already; choose another --out or give --force")
+    traces = clean(read_traces(config.data))
+    parts = split(traces, config)
+    seen = hide(traces, parts.hidden_year, parts.hidden_from)
+    log.info("preparing %d homes", len(seen))
+    prepared = preparation.prepare(seen)
+    weather = _weather(prepared, config)
+    values = weather.to_numpy(dtype=np.float32)
+    rows = {name: row for row, name in enumerate(prepared.names)}
+    learned = prepared.select(np.array([rows[name] for name in parts.train]))
+    held_out = prepared.select(np.array([rows[name] for name in parts.validation or parts.train]))
+    tables = household_tables(learned, values, config.seed)
+    held_tables = household_tables(held_out, values, config.seed)
+
+    torch.manual_seed(config.seed)
+    low, high = LowLevel(LowConfig()).to(config.device), HighLevel(HighConfig()).to(config.device)
+    scales(low, high, learned, values, *tables)
+    low_steps, high_steps = PRESETS[config.preset]
+    histories: dict[str, list[dict[str, float]]] = {}
+    for name, level, data, check, steps, batch in (
+        ("low", low, LowData(low, learned, values, *tables), LowData(low, held_out, values, *held_tables),
+         config.low_steps or low_steps, 32),
+        ("high", high, HighData(high, learned, values, tables[0]), HighData(high, held_out, values, held_tables[0]),
+         config.high_steps or high_steps, 16),
+    ):  # fmt: skip
+        settings = LoopConfig(steps=steps, batch=batch, max_minutes=config.minutes, seed=config.seed)
+
+        def validate(check: LowData | HighData = check) -> float:
+            return float(np.mean([float(check.loss(random.generator("validate", i), 32, training=False)) for i in range(4)]))
+
+        histories[name] = loop.fit(
+            level, data.loss, validate, settings, config.out / "state" / name,
+            resume=config.resume, device=config.device, name=name,
+        )  # fmt: skip
+        if histories[name][-1]["step"] < steps:
+            log.warning("%s level stopped after %g minutes; go on with --resume", name, config.minutes)
+    model = finish(low.cpu(), high.cpu(), learned, weather, tables, config, parts, histories)
+    card = write_card(model)
+    model.save(config.out, card)
+    return config.out
+
+
+def _weather(prepared: Prepared, config: TrainConfig) -> pd.DataFrame:
+    if config.weather is not None:
+        return weather_data.observed_weather(prepared, config.weather)
+    log.warning("no --weather file: temperature will have no say in what the model generates")
+    clearness = np.nanmean(prepared.tokens[prepared.capacity_kwp > 0][:, :, preparation.CLEARNESS], axis=0)
+    frame = pd.DataFrame({"clearness": clearness}, index=prepared.grid.dates).interpolate(limit_direction="both")
+    frame[["temperature_max_c", "temperature_min_c"]] = 20.0
+    return frame[weather_data.COLUMNS]
+
+
+def finish(
+    low: LowLevel, high: HighLevel, learned: Prepared, weather: pd.DataFrame, tables: tuple[Array, Array],
+    config: TrainConfig, parts: Split, histories: dict[str, list[dict[str, float]]],
+) -> HiDiff:  # fmt: skip
+    """The model around two trained levels: styles of the homes, prior, weather, reader."""
+    statistics, _ = tables
+    values = weather.to_numpy(dtype=np.float32)
+    regional = RegionalWeather.fit(weather)
+    rng = random.generator("reader", config.seed)
+    reader = WindowReader.fit(learned, values, statistics, STRETCH_WEEKS, rng)
+    notes = {
+        "hidiff_version": hidiff.__version__,
+        "training": {
+            "data": config.data.name, "homes": len(parts.train), "home_days": int(learned.is_known.sum()),
+            "first_day": str(learned.grid.dates[0].date()), "last_day": str(learned.grid.dates[-1].date()),
+            "preset": config.preset, "seed": config.seed, "device": config.device, "torch": torch.__version__,
+            "minutes": {name: history[-1]["minutes"] for name, history in histories.items()},
+            "steps": {name: history[-1]["step"] for name, history in histories.items()},
+            "best_validation_loss": {
+                name: min(row["validation_loss"] for row in history) for name, history in histories.items()
+            },
+        },
+        "split": {
+            "validation_homes": parts.validation, "hidden_year_homes": parts.hidden_year,
+            "hidden_from": str(parts.hidden_from),
+        },
+    }  # fmt: skip
+    styles = np.zeros((len(statistics), identity.STYLE), dtype=np.float32)
+    placeholder = Prior.fit(np.random.default_rng(0).standard_normal((8, 4)))
+    model = HiDiff(
+        low, high, placeholder, regional, reader, learned.names, statistics, styles, learned.capacity_kwp, notes=notes
+    )
+    whole = [identity.style_features(learned, home, np.flatnonzero(known)) for home, known in enumerate(learned.is_known)]
+    model.styles = model.encode(np.stack(whole))
+    model.prior = Prior.fit(np.concatenate([statistics, model.styles], axis=1))
+    return model
+
+
+def write_card(model: HiDiff) -> str:
+    """Model card of a freshly trained model: what it is, what it was trained on, what it is for."""
+    training, parts = model.notes["training"], model.notes["split"]
+    minutes = ", ".join(f"{name} level {value:g}" for name, value in training["minutes"].items())
+    size = sum(p.numel() for level in (model.low, model.high) for p in level.parameters()) / 1e6
+    return f"""# hidiff model: half-hourly load and PV of single homes
+
+A hierarchical diffusion model ({size:.1f} M parameters): daily tokens of a year, then half-hours in windows of
+{model.low.config.window_days} days. It makes years of load and PV of homes in the climate of Sydney, Australia.
+
+| | |
+|---|---|
+| trained on | {training["homes"]} homes, {training["home_days"]:,} home-days, {training["first_day"]} to {training["last_day"]} ({training["data"]}) |
+| kept aside | homes {", ".join(parts["validation_homes"])}; and the year from {parts["hidden_from"]} of homes {", ".join(parts["hidden_year_homes"])} |
+| cost | minutes: {minutes} ({training["device"]}, preset {training["preset"]}); steps {training["steps"]}; torch {training["torch"]} |
+| validation loss | {", ".join(f"{name} {value:.4f}" for name, value in training["best_validation_loss"].items())} |
+| hidiff | {model.notes["hidiff_version"]}, checkpoint format {checkpoint.FORMAT} |
+
+**Data.** Ausgrid, Solar Home Electricity Data (2010-2013), quoted as CC BY 3.0 AU; temperature of Sydney Airport,
+Bureau of Meteorology. The weights are Apache-2.0; name Ausgrid as the source of the data when you publish results.
+
+**Intended use.** Research and planning studies that need many plausible home-years: reinforcement learning,
+stochastic optimisation, teaching. **Limits.** One city, homes that bought small PV systems under a gross feed-in
+tariff in 2010-2013, consumption of that time (few electric cars, few heat pumps); controlled load is part of the load.
+Not for billing, not for statements about an individual customer. Homes made with mode `like` resemble a named
+training home by design; mode `new` draws from a smooth prior over all of them.
+
+Scores against held-out real homes: `docs/fidelity.md` in the source repository.
+"""
