@@ -41,10 +41,12 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights and config of a model directory.
 
     Raises:
-        CheckpointError: a part is missing, damaged, of another format, or not the one that the config vouches for.
+        CheckpointError: a part is missing, damaged, of another format, or not what the config vouches for.
     """
     if not folder.is_dir():
-        raise CheckpointError(f"model directory {folder} does not exist; name a directory that 'hidiff train' wrote")
+        raise CheckpointError(
+            f"model directory {folder} does not exist; name a directory that 'hidiff train' wrote"
+        )
     for name in (WEIGHTS, CONFIG):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} has no {name}; a model directory holds {WEIGHTS} and {CONFIG}")
@@ -52,6 +54,8 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{folder / CONFIG} is damaged ({error}); copy the model again") from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{folder / CONFIG} holds no object of settings; copy the model again")
     if config.get("format") != FORMAT:
         raise CheckpointError(
             f"{folder} has checkpoint format {config.get('format')!r}, this version reads {FORMAT}; "
@@ -60,8 +64,8 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     found = file_hash(folder / WEIGHTS)
     if found != config.get("weights_sha256"):
         raise CheckpointError(
-            f"{folder / WEIGHTS} is not the file that config.json vouches for (sha256 {found[:12]}…, expected "
-            f"{str(config.get('weights_sha256'))[:12]}…): truncated or changed; copy the model again"
+            f"{folder / WEIGHTS} is not the file that config.json vouches for (sha256 {found[:12]}…, "
+            f"expected {str(config.get('weights_sha256'))[:12]}…): truncated or changed; copy the model again"
         )
     try:
         return load_file(folder / WEIGHTS), config

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from hidiff.data.parquet import replace_when_done
 
 INTRODUCTION = """# Fidelity
 
@@ -66,8 +67,9 @@ def write_report(table: pd.DataFrame, out_path: Path | str, *, force: bool = Fal
     """
     out_path, csv_path = report_paths(out_path, force=force)
     out_path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(csv_path, table.to_csv(index=False))
-    _write_whole(out_path, to_markdown(table))
+    for path, text in ((csv_path, table.to_csv(index=False)), (out_path, to_markdown(table))):
+        with replace_when_done(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return out_path
 
 
@@ -96,12 +98,3 @@ def _number(value: float) -> str:
     if not np.isfinite(value):
         return ""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from hidiff.diffusion.hierarchy import SHIPPED, HiDiff, make_span
 
 log = logging.getLogger(__name__)
 HOME_YEARS_PER_SHARD = 256
-BYTES_PER_HOME_YEAR = 130_000
+BYTES_PER_HOME_YEAR = 300_000
 """Of Parquet, measured on the shipped model's homes, rounded up."""
 
 
@@ -99,32 +99,36 @@ def generate(config: GenerateConfig) -> Path:
     readings = None if config.readings is None else read_readings(config.readings)
     weather = None if config.weather is None else read_weather(config.weather)
     choices: dict[str, Any] = {
-        "mode": config.mode, "household": config.household, "annual_kwh": config.annual_kwh, "pv_kwp": config.pv_kwp,
-        "readings": readings,
+        "mode": config.mode, "household": config.household, "readings": readings,
+        "annual_kwh": config.annual_kwh, "pv_kwp": config.pv_kwp,
     }  # fmt: skip
     span = make_span(config.start, config.years, config.time_zone, model.low.config, model.high.config)
-    people = model.households(config.homes, config.seed, **choices)
+    batches = model.sample_batches(
+        config.homes, config.years, config.start, config.seed, weather=weather, time_zone=config.time_zone,
+        steps=config.steps, batch_size=config.batch_size, device=config.device,
+        progress=sys.stderr.isatty() and not config.dry_run, **choices,
+    )  # fmt: skip
     size = config.homes * config.years * BYTES_PER_HOME_YEAR
     if config.dry_run:
+        first = model.households(1, config.seed, **choices)[0].name
         print(
-            f"{config.homes} homes ({people[0].name} …) x {config.years} years = {config.homes * span.years} home-years,\n"
+            f"{config.homes} homes ({first} …) x {config.years} years = "
+            f"{config.homes * span.years} home-years,\n"
             f"{span.time[0].isoformat()} to {span.time[-1].isoformat()} ({len(span.time)} half-hours each),\n"
             f"about {size / 1e6:,.1f} MB in {config.out}; model {str(model.model_hash)[:12]}"
         )
         return config.out
-    parent = config.out.resolve().parent
+    out = config.out.resolve()
+    parent = out.parent
     parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(parent).free
     if free < 1.1 * size:
         raise OSError(f"about {size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free in {parent}")
-    batches = model.sample_batches(
-        config.homes, config.years, config.start, config.seed, weather=weather, time_zone=config.time_zone,
-        steps=config.steps, batch_size=config.batch_size, device=config.device, progress=sys.stderr.isatty(), **choices,
-    )  # fmt: skip
-    partial = parent / f".{config.out.name}.{os.getpid()}.partial"
+    partial = parent / f".{out.name}.{os.getpid()}.partial"
     partial.mkdir()
     try:
-        shards, homes = [], []
+        shards: list[dict[str, Any]] = []
+        homes: list[pd.DataFrame] = []
         waiting: list[Traces] = []
         for batch in batches:
             waiting.append(batch)
@@ -137,11 +141,12 @@ def generate(config: GenerateConfig) -> Path:
         write_homes(partial / "homes.csv", pd.concat(homes))
         manifest = {
             "hidiff_version": hidiff.__version__, "model_sha256": model.model_hash,
-            "config": _resolved(config, model), "homes": config.homes, "home_years": config.homes * config.years,
+            "config": _resolved(config, model),
+            "homes": config.homes, "home_years": config.homes * config.years,
             "first_step": span.time[0].isoformat(), "steps_per_home": len(span.time), "shards": shards,
         }  # fmt: skip
         (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        _put_in_place(partial, config.out)
+        _put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return config.out
@@ -168,5 +173,10 @@ def _put_in_place(partial: Path, out: Path) -> None:
     old = out.parent / f".{out.name}.{os.getpid()}.old"
     if out.exists():
         out.rename(old)
-    partial.rename(out)
+    try:
+        partial.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
     shutil.rmtree(old, ignore_errors=True)

@@ -1,8 +1,9 @@
-"""``hidiff train``: from homes on disk to a model directory, with nothing seen that is kept for validation."""
+"""``hidiff train``: from homes on disk to a model directory; what is kept for validation is not seen."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,8 +22,8 @@ from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import Prepared
 from hidiff.data.traces import Traces
 from hidiff.diffusion import identity, loop
-from hidiff.diffusion.high import HighConfig, HighData, HighLevel
 from hidiff.diffusion.hierarchy import HiDiff
+from hidiff.diffusion.high import HighConfig, HighData, HighLevel
 from hidiff.diffusion.identity import Prior, WindowReader
 from hidiff.diffusion.loop import LoopConfig
 from hidiff.diffusion.low import LowConfig, LowData, LowLevel
@@ -65,6 +66,17 @@ class TrainConfig:
     force: bool = False
     """Replace a model that is in OUT."""
 
+    def __post_init__(self) -> None:
+        for name in ("validation_share", "hidden_year_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}; it must lie in 0..1, below 1")
+        for name in ("minutes", "low_steps", "high_steps"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value}; it must be above 0")
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"unknown device {self.device!r}; there are cpu and cuda")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -79,13 +91,13 @@ class Split:
 
 
 def split(traces: Traces, config: TrainConfig) -> Split:
-    """Validation homes and hidden years, by a hash of the home's name: more homes never move one to the other side.
+    """Validation homes and hidden years, by a hash of the home's name: more homes never move one across.
 
     Only homes that have the last year on record can be validated on it; the others are always trained on.
     """
     hidden_from = traces.time[-1] + pd.Timedelta(minutes=30) - pd.DateOffset(years=1)
-    last = traces.time >= hidden_from
-    has_last = ~np.isnan(traces.load_kw[:, last]).any(axis=1)
+    last = np.asarray(traces.time >= hidden_from)
+    has_last: NDArray[np.bool_] = np.asarray(~np.isnan(traces.load_kw[:, last]).any(axis=1))
     train, validation, hidden_year = [], [], []
     for name, whole in zip(traces.names, has_last, strict=True):
         draw = float(random.generator("split", config.seed, name).random())
@@ -93,25 +105,39 @@ def split(traces: Traces, config: TrainConfig) -> Split:
             validation.append(name)
             continue
         train.append(name)
-        if whole and (draw - config.validation_share) / (1 - config.validation_share) < config.hidden_year_share:
+        if (
+            whole
+            and (draw - config.validation_share) / (1 - config.validation_share) < config.hidden_year_share
+        ):
             hidden_year.append(name)
     return Split(train, validation, hidden_year, hidden_from)
 
 
 def hide(traces: Traces, names: list[str], start: pd.Timestamp) -> Traces:
     """The homes with everything from ``start`` on taken out for those in ``names``."""
-    rows = [traces.names.index(name) for name in names]
+    rows = np.array([traces.names.index(name) for name in names], dtype=np.int64)
     load, pv = traces.load_kw.copy(), traces.pv_kw.copy()
     late = np.asarray(traces.time >= start)
     load[np.ix_(rows, late)], pv[np.ix_(rows, late)] = np.nan, np.nan
     return Traces(load, pv, traces.time, traces.homes, traces.time_zone)
 
 
-def household_tables(prepared: Prepared, weather: Array, seed: int, stretches: int = 48) -> tuple[Array, Array]:
-    """Statistics of each home ``(home, 26)`` and style features of many stretches of it ``(home, stretch, 253)``."""
+def household_tables(
+    prepared: Prepared, weather: Array, seed: int, stretches: int = 48
+) -> tuple[Array, Array]:
+    """Statistics of each home ``(home, 26)``, style features of stretches of it ``(home, stretch, 253)``.
+
+    Raises:
+        ValueError: a home with less than two weeks of whole days.
+    """
     statistics, bank = [], []
     for home, name in enumerate(prepared.names):
         known = np.flatnonzero(prepared.is_known[home])
+        if len(known) < identity.DAYS_TO_KNOW:
+            raise ValueError(
+                f"home {name!r} has {len(known)} whole days of readings; {identity.DAYS_TO_KNOW} are needed "
+                "to know a household, drop it first"
+            )
         statistics.append(identity.home_statistics(prepared, home, known, weather))
         rng = random.generator("stretches", seed, name)
         rows = []
@@ -129,7 +155,9 @@ def _scale(values: NDArray[np.floating]) -> torch.Tensor:
     return torch.from_numpy(np.stack([values.mean(0), spread]).astype(np.float32))
 
 
-def scales(low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array) -> None:
+def scales(
+    low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array
+) -> None:
     """Measure the scales of everything the levels see."""
     known, sunny = prepared.is_known, prepared.is_sunny
     load, clear = prepared.load_log_ratio[known], prepared.clearness[sunny]
@@ -142,6 +170,8 @@ def scales(low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, s
         level.weather_scale.copy_(_scale(weather))
 
 
+VALIDATION_BATCHES = 4
+"""Batches of 32, always the same ones, that validation averages over."""
 PRESETS = {"cpu": (7000, 1500), "gpu": (60_000, 6000)}
 """Optimiser steps of the low and the high level."""
 
@@ -160,10 +190,16 @@ def train(config: TrainConfig) -> Path:
         ValueError: a model is in the way, homes that cannot be trained on.
         DataFormatError: files that cannot be read.
     """
-    if (config.out / checkpoint.CONFIG).exists() and not config.force:
+    state = config.out / "state"
+    may_replace = config.force or (config.resume and state.is_dir())  # of a model that is not finished
+    if (config.out / checkpoint.CONFIG).exists() and not may_replace:
         raise ValueError(f"{config.out} holds a model already; choose another --out or give --force")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda asked for, but torch finds no CUDA card; use cpu")
     traces = clean(read_traces(config.data))
     parts = split(traces, config)
+    if not parts.train:
+        raise ValueError(f"all {len(traces)} homes fell to validation; give more, or lower validation_share")
     seen = hide(traces, parts.hidden_year, parts.hidden_from)
     log.info("preparing %d homes", len(seen))
     prepared = preparation.prepare(seen)
@@ -180,26 +216,31 @@ def train(config: TrainConfig) -> Path:
     scales(low, high, learned, values, *tables)
     low_steps, high_steps = PRESETS[config.preset]
     histories: dict[str, list[dict[str, float]]] = {}
+    is_finished = True
     for name, level, data, check, steps, batch in (
         ("low", low, LowData(low, learned, values, *tables), LowData(low, held_out, values, *held_tables),
          config.low_steps or low_steps, 32),
-        ("high", high, HighData(high, learned, values, tables[0]), HighData(high, held_out, values, held_tables[0]),
-         config.high_steps or high_steps, 16),
+        ("high", high, HighData(high, learned, values, tables[0]),
+         HighData(high, held_out, values, held_tables[0]), config.high_steps or high_steps, 16),
     ):  # fmt: skip
         settings = LoopConfig(steps=steps, batch=batch, max_minutes=config.minutes, seed=config.seed)
 
         def validate(check: LowData | HighData = check) -> float:
-            return float(np.mean([float(check.loss(random.generator("validate", i), 32, training=False)) for i in range(4)]))
+            rngs = [random.generator("validate", i) for i in range(VALIDATION_BATCHES)]
+            return float(np.mean([float(check.loss(rng, 32, training=False)) for rng in rngs]))
 
         histories[name] = loop.fit(
-            level, data.loss, validate, settings, config.out / "state" / name,
+            level, data.loss, validate, settings, state / name,
             resume=config.resume, device=config.device, name=name,
         )  # fmt: skip
         if histories[name][-1]["step"] < steps:
+            is_finished = False
             log.warning("%s level stopped after %g minutes; go on with --resume", name, config.minutes)
     model = finish(low.cpu(), high.cpu(), learned, weather, tables, config, parts, histories)
     card = write_card(model)
     model.save(config.out, card)
+    if is_finished:
+        shutil.rmtree(state, ignore_errors=True)
     return config.out
 
 
@@ -207,8 +248,9 @@ def _weather(prepared: Prepared, config: TrainConfig) -> pd.DataFrame:
     if config.weather is not None:
         return weather_data.observed_weather(prepared, config.weather)
     log.warning("no --weather file: temperature will have no say in what the model generates")
-    clearness = np.nanmean(prepared.tokens[prepared.capacity_kwp > 0][:, :, preparation.CLEARNESS], axis=0)
-    frame = pd.DataFrame({"clearness": clearness}, index=prepared.grid.dates).interpolate(limit_direction="both")
+    frame = (
+        weather_data.regional_clearness(prepared).to_frame("clearness").interpolate(limit_direction="both")
+    )
     frame[["temperature_max_c", "temperature_min_c"]] = 20.0
     return frame[weather_data.COLUMNS]
 
@@ -243,9 +285,21 @@ def finish(
     styles = np.zeros((len(statistics), identity.STYLE), dtype=np.float32)
     placeholder = Prior.fit(np.random.default_rng(0).standard_normal((8, 4)))
     model = HiDiff(
-        low, high, placeholder, regional, reader, learned.names, statistics, styles, learned.capacity_kwp, notes=notes
+        low,
+        high,
+        placeholder,
+        regional,
+        reader,
+        learned.names,
+        statistics,
+        styles,
+        learned.capacity_kwp,
+        notes=notes,
     )
-    whole = [identity.style_features(learned, home, np.flatnonzero(known)) for home, known in enumerate(learned.is_known)]
+    whole = [
+        identity.style_features(learned, home, np.flatnonzero(known))
+        for home, known in enumerate(learned.is_known)
+    ]
     model.styles = model.encode(np.stack(whole))
     model.prior = Prior.fit(np.concatenate([statistics, model.styles], axis=1))
     return model
@@ -279,4 +333,4 @@ Not for billing, not for statements about an individual customer. Homes made wit
 training home by design; mode `new` draws from a smooth prior over all of them.
 
 Scores against held-out real homes: `docs/fidelity.md` in the source repository.
-"""
+"""  # noqa: E501

@@ -24,6 +24,7 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.units": (0.0, "base"),
     "hidiff.arrays": (0.0, "base"),
     "hidiff.home": (0.0, "base"),
+    "hidiff.checkpoint": (0.0, "base"),  # files and hashes; knows nothing of what the weights are for
     "hidiff.data": (0.5, "data"),
     "hidiff.diffusion": (1.0, "diffusion"),
     "hidiff.baselines": (1.0, "baselines"),

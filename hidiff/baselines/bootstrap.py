@@ -119,27 +119,27 @@ class FittedDayBootstrap:
         )
         pv_days, pv_slots = _days_and_slots(_standard(time, source.time_zone), source.dt_h)
         dates = pd.DatetimeIndex(np.union1d(load_days.unique(), pv_days.unique()))
+        cells = _cells(dates, self.config)
         load_at, pv_at = dates.get_indexer(load_days), dates.get_indexer(pv_days)
         load_kw = np.empty((len(rows), len(time)), dtype=source.load_kw.dtype)
         pv_kw = np.empty((len(rows), len(time)), dtype=source.pv_kw.dtype)
         for number, (row, name) in enumerate(zip(rows, names, strict=True)):
-            days = self._draw(dates, seed, "all" if self.config.shared_days else name)
+            days = self._draw(dates, cells, seed, "all" if self.config.shared_days else name)
             load_kw[number] = source.load_kw[row, self.load_index[days[load_at], load_slots]]
             pv_kw[number] = source.pv_kw[row, self.pv_index[days[pv_at], pv_slots]]
         table = source.homes.iloc[rows].assign(source_home=[source.names[row] for row in rows])
         table.index = pd.Index(names, name="home")
         return Traces(load_kw, pv_kw, time, table, source.time_zone)
 
-    def _draw(self, dates: pd.DatetimeIndex, seed: int, key: str) -> NDArray[np.int64]:
+    def _draw(self, dates: pd.DatetimeIndex, cells: list[Cell], seed: int, key: str) -> NDArray[np.int64]:
         """One fitted day for each of ``dates``, ``(date,)``; a stream of its own for each calendar year."""
-        drawn = np.empty(len(dates), dtype=np.int64)
-        cells = _cells(dates, self.config)
+        uniform = np.empty(len(dates))
         for year in np.unique(dates.year):
-            uniform = rng.generator(seed, "bootstrap", key, int(year)).random(367)
-            for at in np.flatnonzero(dates.year == year):
-                pool = self.cells[cells[at]]
-                drawn[at] = pool[int(uniform[dates[at].dayofyear] * len(pool))]
-        return drawn
+            of_year = np.asarray(dates.year == year)
+            numbers = rng.generator(seed, "bootstrap", key, int(year)).random(367)
+            uniform[of_year] = numbers[np.asarray(dates.day_of_year)[of_year]]
+        pools = [self.cells[cell] for cell in cells]
+        return np.array([pool[int(u * len(pool))] for pool, u in zip(pools, uniform, strict=True)])
 
 
 def _standard(time: pd.DatetimeIndex, time_zone: str) -> pd.DatetimeIndex:
@@ -148,7 +148,7 @@ def _standard(time: pd.DatetimeIndex, time_zone: str) -> pd.DatetimeIndex:
 
 
 def _cells(dates: pd.DatetimeIndex, config: DayBootstrap) -> list[Cell]:
-    is_off = (dates.dayofweek >= 5) | is_holiday(dates, config.country, config.subdivision)
+    is_off = (dates.day_of_week >= 5) | is_holiday(dates, config.country, config.subdivision)
     return [(int(month), bool(off)) for month, off in zip(dates.month, is_off, strict=True)]
 
 

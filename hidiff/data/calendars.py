@@ -51,7 +51,9 @@ def _holidays(country: str, subdivision: str | None, year: int) -> frozenset[pd.
     return frozenset(pd.Timestamp(day) for day in table)
 
 
-def is_holiday(dates: pd.DatetimeIndex, country: str = "AU", subdivision: str | None = "NSW") -> NDArray[np.bool_]:
+def is_holiday(
+    dates: pd.DatetimeIndex, country: str = "AU", subdivision: str | None = "NSW"
+) -> NDArray[np.bool_]:
     """Public holidays among naive ``dates``, and the days from Christmas to New Year's Eve."""
     found = np.array([day in _holidays(country, subdivision, day.year) for day in dates], dtype=bool)
     between_years: NDArray[np.bool_] = np.asarray((dates.month == 12) & (dates.day >= 25))
@@ -69,7 +71,7 @@ def day_grid(first_date: pd.Timestamp, days: int, time_zone: str) -> Grid:
     return Grid(
         time=time,
         clock_hour=hour.reshape(days, STEPS_PER_DAY),
-        weekday=np.asarray(dates.dayofweek, dtype=np.int64),
+        weekday=np.asarray(dates.day_of_week, dtype=np.int64),
         is_holiday=is_holiday(dates),
         day_of_year=np.asarray(dates.day_of_year, dtype=np.float32),
         dates=dates,

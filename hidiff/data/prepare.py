@@ -1,8 +1,9 @@
 """From measured power to what the two levels learn: ratios, clearness, daily tokens and statistics of a home.
 
 Everything is laid out on standard-time days of 48 half-hours (see `calendars.Grid`). Load becomes
-``log(load / mean + 0.1)``; PV becomes clearness, its share of the clear-sky envelope of the home's own roof. A day is
-summed up by eight tokens: the log mean load of its six four-hour blocks, its log peak, and its clearness.
+``log(load / mean + 0.1)``; PV becomes clearness, its share of the clear-sky envelope of the home's own roof.
+A day is summed up by eight tokens: the log mean load of its six four-hour blocks, its log peak, and its
+clearness.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .traces import Traces
 
 Array = NDArray[np.float32]
 LOAD_OFFSET = 0.1
-"""Added to load/mean before the logarithm: keeps standby and zero apart without stretching them to minus infinity."""
+"""Added to load/mean before the logarithm: keeps standby and zero apart, both away from minus infinity."""
 BLOCKS = 6
 BLOCK_OFFSET = 0.05
 TOKENS = BLOCKS + 2
@@ -64,8 +65,8 @@ class Prepared:
         """Some of the homes, by place."""
         return Prepared(
             [self.names[row] for row in rows], self.grid, self.scale_kw[rows], self.capacity_kwp[rows],
-            [self.roofs[row] for row in rows], self.load_log_ratio[rows], self.clearness[rows], self.envelope[rows],
-            self.is_sunny[rows], self.tokens[rows], self.is_known[rows],
+            [self.roofs[row] for row in rows], self.load_log_ratio[rows], self.clearness[rows],
+            self.envelope[rows], self.is_sunny[rows], self.tokens[rows], self.is_known[rows],
         )  # fmt: skip
 
 
@@ -73,14 +74,21 @@ def to_days(traces: Traces) -> tuple[Grid, Array, Array]:
     """Load and PV [kW] on whole standard-time days, ``(home, day, 48)``, NaN outside what was measured.
 
     Raises:
-        ValueError: a step other than half an hour.
+        ValueError: a step other than half an hour, or half-hours that do not begin with the day's.
     """
     if traces.dt_h != 0.5:
-        raise ValueError(f"steps of {traces.dt_h * 60:g} minutes; the model works on 30, use Traces.resample first")
+        raise ValueError(
+            f"steps of {traces.dt_h * 60:g} minutes; the model works on 30, use Traces.resample first"
+        )
     first = calendars.first_standard_date(traces.time[0], traces.time_zone)
     last = calendars.first_standard_date(traces.time[-1], traces.time_zone)
     grid = calendars.day_grid(first, (last - first).days + 1, traces.time_zone)
-    lead = int((traces.time[0] - grid.time[0]) / pd.Timedelta(minutes=30))
+    lead, late = divmod(traces.time[0] - grid.time[0], pd.Timedelta(minutes=30))
+    if late:
+        raise ValueError(
+            f"the readings begin at {traces.time[0].tz_convert(traces.time_zone)}, off the half-hours of the "
+            "local day; use Traces.resample first, or name the right time zone"
+        )
     shape = (len(traces), len(grid), STEPS_PER_DAY)
     arrays = []
     for values in (traces.load_kw, traces.pv_kw):
@@ -95,15 +103,15 @@ def prepare(traces: Traces, *, hidden: NDArray[np.bool_] | None = None) -> Prepa
 
     Args:
         traces: half-hourly homes.
-        hidden: days that must not be seen, ``(home, day)`` on the grid of `to_days`; they count as not measured.
+        hidden: days that must not be seen, ``(home, day)`` on the grid of `to_days`; they count as gaps.
 
     Raises:
-        ValueError: a home without load, or without a single whole day.
+        ValueError: a home without load, without a single whole day, or without a PV capacity of 0 or more.
     """
     grid, load, pv = to_days(traces)
     if hidden is not None:
         load[hidden], pv[hidden] = np.nan, np.nan
-    known = ~(np.isnan(load).any(2) | np.isnan(pv).any(2))
+    known: NDArray[np.bool_] = np.asarray(~(np.isnan(load).any(2) | np.isnan(pv).any(2)))
     if not known.any(1).all():
         empty = traces.names[int(np.argmin(known.any(1)))]
         raise ValueError(f"home {empty!r} has no whole day of readings; drop it first")
@@ -112,7 +120,13 @@ def prepare(traces: Traces, *, hidden: NDArray[np.bool_] | None = None) -> Prepa
     if not (scale > 0).all():
         raise ValueError(f"home {traces.names[int(np.argmin(scale))]!r} uses no energy; drop it first")
     capacity = traces.homes["pv_capacity_kwp"].to_numpy(dtype=np.float32)
-    sky = solar.clear_sky(grid.time)
+    if not (capacity >= 0).all():
+        row = int(np.argmin(capacity >= 0))
+        raise ValueError(
+            f"home {traces.names[row]!r} has pv_capacity_kwp={capacity[row]:g}; "
+            "give its capacity in kWp, 0 where there is no PV"
+        )
+    sky = solar.clear_sky_of_days(grid.dates)
     roofs = solar.fit_roofs(pv, capacity, sky, grid.day_of_year)
     envelope = np.stack([solar.envelope_kw(sky, roof, 1.0).reshape(-1, STEPS_PER_DAY) for roof in roofs])
     ratio = load / scale[:, None, None]
@@ -152,4 +166,5 @@ def day_energy_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def peak_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
     """Largest half-hour of the day over the home's mean load, ``(…)``."""
-    return np.maximum(np.exp(tokens[..., PEAK]) - BLOCK_OFFSET, 0)
+    peak: NDArray[np.floating] = np.maximum(np.exp(tokens[..., PEAK]) - BLOCK_OFFSET, 0)
+    return peak

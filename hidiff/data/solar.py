@@ -1,7 +1,7 @@
 """Clear-sky output of a tilted roof, and the roof that fits a home's best days.
 
-A home's PV is ``clearness * envelope``; the envelope is the clear-sky irradiance on its roof times capacity and gain,
-so night is zero and the sunrise is in the right place whatever the model draws for the clearness.
+A home's PV is ``clearness * envelope``; the envelope is the clear-sky irradiance on its roof times capacity
+and gain, so night is zero and the sunrise is in the right place whatever the model draws for the clearness.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from .calendars import STEPS_PER_DAY
 
 SYDNEY_LATITUDE = -33.87
 SYDNEY_LONGITUDE = 151.21
+SYDNEY_STANDARD_TIME = "Etc/GMT-10"
 MAX_CLEARNESS = 1.3
-"""Half-hours brighter than the clear sky (sun between clouds) exist; above this it is the envelope that is wrong."""
+"""Half-hours brighter than the clear sky (sun between clouds) exist; above this the envelope is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,17 @@ def clear_sky(
     return Sky(*(np.asarray(column, dtype=np.float64) for column in columns))
 
 
+def clear_sky_of_days(dates: pd.DatetimeIndex) -> Sky:
+    """Clear sky over Sydney, 48 half-hours on each of the naive standard-time ``dates`` (no day left out).
+
+    Homes of another time zone live under this sky at their own standard time, so that noon stays noon.
+    """
+    first = dates[0].tz_localize(SYDNEY_STANDARD_TIME)
+    return clear_sky(pd.date_range(first, periods=len(dates) * STEPS_PER_DAY, freq="30min").tz_convert("UTC"))
+
+
 def plane_irradiance(sky: Sky, tilt_deg: float, azimuth_deg: float) -> NDArray[np.float32]:
-    """Clear-sky irradiance on a plane (Hay-Davies), ``(step,)`` [kW/m2]; exactly zero where the sun is down."""
+    """Clear-sky irradiance on a plane (Hay-Davies), ``(step,)`` [kW/m2]; exactly zero with the sun down."""
     import pvlib
 
     parts = pvlib.irradiance.get_total_irradiance(
@@ -79,16 +89,22 @@ def envelope_kw(sky: Sky, roof: Roof, capacity_kwp: float) -> NDArray[np.float32
 
 @functools.lru_cache(maxsize=1)
 def _candidate_roofs() -> tuple[tuple[float, float], ...]:
-    return tuple((float(tilt), float(azimuth)) for tilt in range(5, 56, 5) for azimuth in range(-120, 121, 10))
+    return tuple(
+        (float(tilt), float(azimuth)) for tilt in range(5, 56, 5) for azimuth in range(-120, 121, 10)
+    )
 
 
 def fit_roofs(
-    pv_kw: NDArray[np.floating], capacity_kwp: NDArray[np.floating], sky: Sky, day_of_year: NDArray[np.floating]
+    pv_kw: NDArray[np.floating],
+    capacity_kwp: NDArray[np.floating],
+    sky: Sky,
+    day_of_year: NDArray[np.floating],
 ) -> list[Roof]:
     """Roof of each home from the upper edge of its generation.
 
-    The edge is the 97 % quantile of each half-hour over the days within 15 days of the season, on 24 dates of the
-    year; the roof is the least-squares best of a grid of tilts and azimuths, with its gain in closed form.
+    The edge is the 97 % quantile of each half-hour over the days within 15 days of the season, on 24 dates
+    of the year; the roof is the least-squares best of a grid of tilts and azimuths, its gain in closed form.
+    Where there is nothing to fit (no panels, a handful of days, output at night alone) it is `Roof()`.
 
     Args:
         pv_kw: ``(home, day, 48)`` [kW], standard-time days; NaN where unknown.
@@ -101,6 +117,8 @@ def fit_roofs(
     distance = np.minimum(distance, 366 - distance)
     near = distance <= 15
     has_days = near.sum(1) >= 5  # a few weeks of readings see only a part of the year
+    if not has_days.any():
+        return [Roof() for _ in pv_kw]
     near, centre_days = near[has_days], distance[has_days].argmin(1)
     planes = np.stack(
         [
@@ -116,6 +134,9 @@ def fit_roofs(
             continue
         gain = (planes @ edge) / (planes**2).sum(1)
         best = int(((edge[None] - gain[:, None] * planes) ** 2).sum(1).argmin())
+        if not gain[best] > 0:
+            roofs.append(Roof())
+            continue
         tilt, azimuth = _candidate_roofs()[best]
         roofs.append(Roof(tilt_deg=tilt, azimuth_deg=azimuth, gain=float(gain[best] / capacity)))
     return roofs

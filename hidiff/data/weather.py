@@ -1,7 +1,7 @@
 """The regional weather path: what all homes of a region share, one row a day.
 
-Columns: ``temperature_max_c``, ``temperature_min_c`` [deg C] and ``clearness`` (PV energy of the region's roofs over
-their clear-sky energy, 0..1.3). The index holds naive standard-time dates.
+Columns: ``temperature_max_c``, ``temperature_min_c`` [deg C] and ``clearness`` (PV energy of the region's
+roofs over their clear-sky energy, 0..1.3). The index holds naive standard-time dates.
 """
 
 from __future__ import annotations
@@ -31,25 +31,35 @@ def _read_table(path: Path) -> pd.DataFrame:
 def read_weather(path: Path) -> pd.DataFrame:
     """Daily weather from a file, any of the columns of `COLUMNS` that can be had from it.
 
-    The file has one row a day (``date`` and columns of `COLUMNS`) or one row a step (``time`` or ``local_time``, naive
-    local **standard** time or zone-aware, with ``temperature_c`` and, if known, ``clearness`` or ``ghi_w_m2``; the
-    latter is divided by the clear sky over Sydney).
+    The file has one row a day (``date`` and columns of `COLUMNS`) or one row a step (``time`` or
+    ``local_time``, naive local **standard** time or zone-aware, with ``temperature_c`` and, if known,
+    ``clearness`` or ``ghi_w_m2``; the latter is divided by the clear sky over Sydney).
 
     Raises:
-        DataFormatError: no time column, no column that says anything of the weather, NaN, or days missing in between.
+        DataFormatError: no time column, no column that says anything of the weather, a value that is no
+            number, NaN, or days missing in between.
     """
     table = _read_table(path)
     column = next((name for name in ("date", "time", "local_time") if name in table.columns), None)
     if column is None:
         raise DataFormatError(
-            f"{path} has no column 'date', 'time' or 'local_time'; it has {', '.join(map(str, table.columns[:12]))}"
+            f"{path} has no column 'date', 'time' or 'local_time'; "
+            f"it has {', '.join(map(str, table.columns[:12]))}"
         )
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(table[column]))
     except (ValueError, TypeError) as error:
         raise DataFormatError(f"{path}: column {column!r} does not hold dates ({error})") from error
     if stamps.tz is not None:
-        stamps = stamps.tz_convert("Etc/GMT-10").tz_localize(None)
+        stamps = stamps.tz_convert(solar.SYDNEY_STANDARD_TIME).tz_localize(None)
+    if not len(stamps) or stamps.hasnans:
+        raise DataFormatError(f"{path}: column {column!r} has no date in some row, or the file has no rows")
+    for name in [*COLUMNS, "temperature_c", "ghi_w_m2"]:
+        if name in table.columns:
+            try:
+                table[name] = pd.to_numeric(table[name])
+            except (ValueError, TypeError) as error:
+                raise DataFormatError(f"{path}: column {name!r} is not all numbers ({error})") from error
     day = stamps.normalize()
     groups = table.groupby(day)
     daily = pd.DataFrame(index=pd.DatetimeIndex(sorted(day.unique())))
@@ -61,14 +71,19 @@ def read_weather(path: Path) -> pd.DataFrame:
         daily["temperature_min_c"] = groups["temperature_c"].min()
     if "ghi_w_m2" in table.columns and "clearness" not in table.columns:
         step_h = 24 / groups.size().mode().iloc[0]
-        time = pd.date_range(daily.index[0], periods=len(daily) * 48, freq="30min").tz_localize("Etc/GMT-10")
-        clear_kwh = solar.clear_sky(time.tz_convert("UTC")).ghi.reshape(-1, 48).sum(1) / 2000
-        daily["clearness"] = np.clip(groups["ghi_w_m2"].sum() * step_h / 1000 / clear_kwh, 0, solar.MAX_CLEARNESS)
+        clear_kwh = solar.clear_sky_of_days(daily.index).ghi.reshape(-1, 48).sum(1) / 2000
+        daily["clearness"] = np.clip(
+            groups["ghi_w_m2"].sum() * step_h / 1000 / clear_kwh, 0, solar.MAX_CLEARNESS
+        )
     if daily.shape[1] == 0:
-        raise DataFormatError(f"{path} has none of {', '.join(COLUMNS)}, temperature_c, ghi_w_m2; name the columns so")
+        raise DataFormatError(
+            f"{path} has none of {', '.join(COLUMNS)}, temperature_c, ghi_w_m2; name the columns so"
+        )
     holes = pd.date_range(daily.index[0], daily.index[-1], freq="D").difference(daily.index)
     if len(holes):
-        raise DataFormatError(f"{path} misses {len(holes)} days, the first {holes[0].date()}; fill them first")
+        raise DataFormatError(
+            f"{path} misses {len(holes)} days, the first {holes[0].date()}; fill them first"
+        )
     bad = daily.columns[daily.isna().any()]
     if len(bad):
         row = daily.index[int(np.argmax(daily[bad[0]].isna()))]
@@ -83,11 +98,37 @@ def read_weather(path: Path) -> pd.DataFrame:
 
 
 def observed_weather(prepared: Prepared, temperature_file: Path) -> pd.DataFrame:
-    """The region's weather on the days of ``prepared``: temperature from a file, clearness from the homes themselves."""
-    daily = read_weather(temperature_file).reindex(prepared.grid.dates)
-    tokens = prepared.tokens[prepared.capacity_kwp > 0][:, :, CLEARNESS]
-    daily["clearness"] = np.nanmean(tokens, axis=0)
-    if daily.isna().any().any():
-        gap = daily.index[int(np.argmax(daily.isna().any(axis=1)))]
+    """The region's weather on the days of ``prepared``: temperature from a file, clearness from the homes.
+
+    Days that no home knows (the first and the last are often cut) are filled from their neighbours.
+
+    Raises:
+        DataFormatError: no temperature in the file, or none on a day that a home knows.
+        ValueError: no home has PV.
+    """
+    daily = read_weather(temperature_file)
+    lacking = [name for name in COLUMNS[:2] if name not in daily.columns]
+    if lacking:
+        raise DataFormatError(f"{temperature_file} has neither {lacking[0]!r} nor 'temperature_c'; add one")
+    daily = daily.reindex(prepared.grid.dates)
+    gaps = daily[COLUMNS[:2]].isna().any(axis=1).to_numpy() & prepared.is_known.any(axis=0)
+    if gaps.any():
+        gap = daily.index[int(np.argmax(gaps))]
         raise DataFormatError(f"no weather for {gap.date()} in {temperature_file}, which the homes cover")
-    return daily[COLUMNS]
+    daily["clearness"] = regional_clearness(prepared)
+    return daily[COLUMNS].interpolate(limit_direction="both")
+
+
+def regional_clearness(prepared: Prepared) -> pd.Series[float]:
+    """Mean clearness over the homes with PV, one value a day; NaN on days that none of them knows.
+
+    Raises:
+        ValueError: no home has PV.
+    """
+    tokens = prepared.tokens[prepared.capacity_kwp > 0][:, :, CLEARNESS]
+    if not len(tokens):
+        raise ValueError("no home has PV, so nothing tells how clear the days were; add homes with PV")
+    known = ~np.isnan(tokens).all(axis=0)
+    clearness = pd.Series(np.nan, index=prepared.grid.dates)
+    clearness[known] = np.nanmean(tokens[:, known], axis=0)
+    return clearness

@@ -1,4 +1,4 @@
-"""From what the levels drew to kilowatts: windows in their places, exact day energies, bounds that physics sets."""
+"""From what the levels drew to kilowatts: windows in their places, exact day energies, physical bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the windows of the low level lie: first every second one, then the gaps with both neighbours known."""
+    """Where the windows of the low level lie: every second one first, then the gaps between them."""
 
     days: int
     """Days covered."""
@@ -30,20 +30,27 @@ class Layout:
         stride = 2 * (window_days - context_days)
         gaps = max(math.ceil((days - window_days) / stride), 0)
         first = np.arange(gaps + 1) * stride
-        return Layout(int(first[-1]) + window_days, first, first[:-1] + window_days - context_days, context_days)
+        return Layout(
+            int(first[-1]) + window_days, first, first[:-1] + window_days - context_days, context_days
+        )
 
 
-def scale_to_energy(shape: NDArray[np.floating], mean: NDArray[np.floating], cap: NDArray[np.floating]) -> Array:
+def scale_to_energy(
+    shape: NDArray[np.floating], mean: NDArray[np.floating], cap: NDArray[np.floating]
+) -> Array:
     """``min(f * shape, cap)`` with the factor ``f`` of each row at which its mean is ``mean``, exactly.
 
     Args:
-        shape: what to scale, >= 0, ``(row, step)``.
+        shape: what to scale, >= 0, ``(row, step)``. Where its zeros leave too little room, they are raised by
+            one share of their cap.
         mean: asked mean, ``(row,)``; a row whose cap cannot hold it becomes its cap.
         cap: upper bound, ``(row, step)``.
     """
     steps = shape.shape[1]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        level = np.where(shape > 0, cap.astype(np.float64) / shape, np.inf)  # factor at which a step meets its cap
+        level = np.where(
+            shape > 0, cap.astype(np.float64) / shape, np.inf
+        )  # factor at which a step meets its cap
         order = np.argsort(level, axis=1)
         level = np.take_along_axis(level, order, axis=1)
         capped = np.take_along_axis(cap.astype(np.float64), order, axis=1)
@@ -55,8 +62,14 @@ def scale_to_energy(shape: NDArray[np.floating], mean: NDArray[np.floating], cap
         rows = np.arange(len(shape))
         factor = (mean * steps - held[rows, place]) / rest[rows, place]
     factor = np.where(np.isfinite(factor) & (factor > 0), factor, 0)
-    factor = np.where(reached.any(1), factor, np.inf)[:, None]
+    is_short = ~reached.any(1)
+    factor = np.where(is_short, np.inf, factor)[:, None]
     with np.errstate(invalid="ignore"):
-        scaled = np.where(shape > 0, factor * shape, 0)
-    result: Array = np.minimum(scaled, cap).astype(np.float32)
+        scaled = np.minimum(np.where(shape > 0, factor * shape, 0), cap)
+    if is_short.any():
+        room = np.where((shape > 0) | ~is_short[:, None], 0, cap.astype(np.float64))
+        left = mean * steps - scaled.sum(1)
+        share = np.clip(left / np.maximum(room.sum(1), np.finfo(np.float32).tiny), 0, 1)
+        scaled = scaled + share[:, None] * room
+    result: Array = scaled.astype(np.float32)
     return result

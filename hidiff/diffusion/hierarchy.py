@@ -21,6 +21,7 @@ from hidiff.data import prepare as preparation
 from hidiff.data.calendars import STEPS_PER_DAY, Grid
 from hidiff.data.prepare import CLEARNESS, LOAD_OFFSET, TOKENS
 from hidiff.data.traces import Traces
+from hidiff.data.weather import COLUMNS
 from hidiff.errors import CheckpointError
 
 from . import high as high_level
@@ -36,6 +37,8 @@ from .samplers import SAMPLERS
 from .schedules import karras
 
 Array = NDArray[np.float32]
+MAX_YEARS = 100
+"""Of one home in one call."""
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "ausgrid"
 """The model that comes with the package."""
 
@@ -49,7 +52,7 @@ class SamplerConfig:
     solver: str = "dpm++2m"
     """dpm++2m (one network pass a step) or heun (two, the yardstick)."""
     regional_share: float = 0.35
-    """Share of the variance of the clearness noise that all homes of a call have in common: the same clouds."""
+    """Share of the variance of the clearness noise that all homes of a call share: the same clouds."""
     token_noise: float = 0.05
     """Noise level that the low level is told its daily tokens have."""
     windows_a_pass: int = 16
@@ -89,23 +92,29 @@ def make_span(start: str, years: int, time_zone: str, low: LowConfig, high: High
     Raises:
         ValueError: a start that is no date, years below 1, an unknown zone.
     """
-    if isinstance(years, bool) or int(years) != years or years < 1:
-        raise ValueError(f"years={years}; ask for a whole number of years, at least 1")
+    if isinstance(years, bool) or int(years) != years or not 1 <= years <= MAX_YEARS:
+        raise ValueError(f"years={years}; ask for a whole number of years, 1 to {MAX_YEARS}")
     try:
         first = pd.Timestamp(start)
     except (ValueError, TypeError) as error:
         raise ValueError(f"start={start!r} is not a date; write it as 2030-01-01") from error
-    if first is pd.NaT or first.tz is not None or not 1900 <= first.year <= 2200:
-        raise ValueError(f"start={start!r}; give a naive local date between 1900 and 2200, such as 2030-01-01")
+    if first is pd.NaT or first.tz is not None or not 1900 <= first.year <= 2150:
+        raise ValueError(
+            f"start={start!r}; give a naive local date between 1900 and 2150, such as 2030-01-01"
+        )
     if first != first.normalize():
-        raise ValueError(f"start={start!r} has a time of day; years start at local midnight, give the date alone")
+        raise ValueError(
+            f"start={start!r} has a time of day; years start at local midnight, give the date alone"
+        )
     try:
         begin, end = (
             stamp.tz_localize(time_zone, nonexistent="shift_forward", ambiguous=True)
             for stamp in (first, first + pd.DateOffset(years=int(years)))
         )
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"unknown time zone {time_zone!r}; use an IANA name such as Australia/Sydney") from error
+        raise ValueError(
+            f"unknown time zone {time_zone!r}; use an IANA name such as Australia/Sydney"
+        ) from error
     time = pd.date_range(begin.tz_convert("UTC"), end.tz_convert("UTC"), freq="30min", inclusive="left")
     day = calendars.first_standard_date(time[0], time_zone)
     days = (calendars.first_standard_date(time[-1], time_zone) - day).days + 1
@@ -113,7 +122,11 @@ def make_span(start: str, years: int, time_zone: str, low: LowConfig, high: High
     stride = high.window_days - high.context_days
     windows = max(-(-(layout.days - high.context_days) // stride), 1)
     grid = calendars.day_grid(day, windows * stride + high.context_days, time_zone)
-    lead = int((time[0] - grid.time[0]) / pd.Timedelta(minutes=30))
+    lead, late = divmod(time[0] - grid.time[0], pd.Timedelta(minutes=30))
+    if late:
+        raise ValueError(
+            f"in {first.year} the clock of {time_zone} was off its half-hours of today; choose a later start"
+        )
     return Span(time, grid, layout, lead, int(years), time_zone)
 
 
@@ -136,7 +149,12 @@ class HiDiff:
         """
         self.low, self.high = low.eval(), high.eval()
         self.prior, self.regional, self.reader = prior, regional, reader
-        self.homes, self.statistics, self.styles, self.capacity_kwp = list(homes), statistics, styles, capacity_kwp
+        self.homes, self.statistics, self.styles, self.capacity_kwp = (
+            list(homes),
+            statistics,
+            styles,
+            capacity_kwp,
+        )
         self.sampler = sampler or SamplerConfig()
         self.notes = notes or {}
         self.model_hash: str | None = None
@@ -179,6 +197,8 @@ class HiDiff:
             low.load_state_dict(part("low"))
             high.load_state_dict(part("high"))
             homes = arrays("homes")
+            if len(homes["statistics"]) != len(config["homes"]):
+                raise ValueError(f"{len(config['homes'])} homes with {len(homes['statistics'])} statistics")
             known = {"format", "weights_sha256", "low", "high", "sampler", "homes"}
             model = HiDiff(
                 low, high, Prior(**arrays("prior")), RegionalWeather(**arrays("regional")),
@@ -207,13 +227,16 @@ class HiDiff:
         for name, value, low, high in (("annual_kwh", annual_kwh, 100, 200_000), ("pv_kwp", pv_kwp, 0, 1000)):
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name}={value:g} lies outside {low:g}..{high:g}")
+        household = (household,) if isinstance(household, str) else tuple(household)
         if household and mode != "like":
             raise ValueError(f"household names {household[0]!r} but mode is {mode!r}; ask for mode like")
         if (readings is not None) != (mode == "from-readings"):
             raise ValueError("mode from-readings and readings go together; give both or neither")
         if mode == "new":
             rngs = (random.generator(seed, "household", place) for place in range(homes))
-            return [new_household(self.prior, rng, place, annual_kwh, pv_kwp) for place, rng in enumerate(rngs)]
+            return [
+                new_household(self.prior, rng, place, annual_kwh, pv_kwp) for place, rng in enumerate(rngs)
+            ]
         if mode == "like":
             known = self._training_homes(household, seed)
         elif mode == "from-readings" and readings is not None:
@@ -227,7 +250,14 @@ class HiDiff:
             statistics, capacity = asked(base.statistics, annual_kwh, pv_kwp)
             capacity = base.capacity_kwp if pv_kwp is None else capacity
             result.append(
-                replace(base, name=name, key=name, statistics=statistics, capacity_kwp=capacity, annual_kwh=annual_kwh)
+                replace(
+                    base,
+                    name=name,
+                    key=name,
+                    statistics=statistics,
+                    capacity_kwp=capacity,
+                    annual_kwh=annual_kwh,
+                )
             )
         return result
 
@@ -237,6 +267,11 @@ class HiDiff:
             raise ValueError(
                 f"unknown household {unknown[0]!r}; the model was trained on {len(self.homes)}: "
                 f"{', '.join(self.homes[:12])} …"
+            )
+        double = [name for place, name in enumerate(household) if name in household[:place]]
+        if double:
+            raise ValueError(
+                f"household {double[0]!r} is named twice; ask for more homes to get variants of it"
             )
         places = [self.homes.index(name) for name in household]
         if not places:
@@ -252,10 +287,11 @@ class HiDiff:
     def _homes_from(self, readings: Traces) -> list[Household]:
         prepared = preparation.prepare(readings)
         days = prepared.is_known.sum(1)
-        if (days < 14).any():
+        if (days < identity.DAYS_TO_KNOW).any():
             row = int(days.argmin())
             raise ValueError(
-                f"home {prepared.names[row]!r} has {days[row]} whole days of readings; 14 are needed to know a household"
+                f"home {prepared.names[row]!r} has {days[row]} whole days of readings; "
+                f"{identity.DAYS_TO_KNOW} are needed to know a household"
             )
         weather = self.regional.climatology(prepared.grid.dates).to_numpy(dtype=np.float32)
         result = []
@@ -263,7 +299,13 @@ class HiDiff:
             known = np.flatnonzero(prepared.is_known[row])
             statistics = self.reader.read(prepared, row, known, weather)
             if not prepared.capacity_kwp[row] > 0:  # no panels: any roof will do, nothing will come of it
-                for value in ("tilt", "azimuth", "log_gain", f"token_mean_{CLEARNESS}", f"log_token_spread_{CLEARNESS}"):
+                for value in (
+                    "tilt",
+                    "azimuth",
+                    "log_gain",
+                    f"token_mean_{CLEARNESS}",
+                    f"log_token_spread_{CLEARNESS}",
+                ):
                     statistics[identity.PLACE[value]] = self.reader.population[identity.PLACE[value]]
             style = self.encode(identity.style_features(prepared, row, known)[None])[0]
             key = f"readings-{name}"
@@ -283,8 +325,8 @@ class HiDiff:
     # ---------------------------------------------------------------- sampling
 
     def sample(
-        self, homes: int = 1, years: int = 1, start: str = "2030-01-01", seed: int = 0, *, progress: bool = False,
-        **choices: Any,
+        self, homes: int = 1, years: int = 1, start: str = "2030-01-01", seed: int = 0, *,
+        progress: bool = False, **choices: Any,
     ) -> Traces:  # fmt: skip
         """Traces of ``homes`` for ``years`` from local midnight of ``start``.
 
@@ -294,7 +336,8 @@ class HiDiff:
         batches = list(self.sample_batches(homes, years, start, seed, progress=progress, **choices))
         first = batches[0]
         return Traces(
-            np.concatenate([batch.load_kw for batch in batches]), np.concatenate([batch.pv_kw for batch in batches]),
+            np.concatenate([batch.load_kw for batch in batches]),
+            np.concatenate([batch.pv_kw for batch in batches]),
             first.time, pd.concat([batch.homes for batch in batches]), first.time_zone,
         )  # fmt: skip
 
@@ -307,13 +350,15 @@ class HiDiff:
     ) -> Iterator[Traces]:  # fmt: skip
         """Traces in batches of homes; a home's trace depends neither on the batch nor on the other homes.
 
+        What is asked is checked at once; the work is done as the batches are taken.
+
         Args:
             mode: ``new`` homes from the prior, ``like`` training homes, or ``from-readings``.
             household: training homes to be like; all in a random order where empty.
             readings: at least two weeks of one or more homes, for ``from-readings``.
             annual_kwh: mean annual load of every home [kWh].
             pv_kwp: PV capacity of every home [kWp].
-            weather: daily weather, see `data.weather.read_weather`; columns and days it lacks are generated.
+            weather: daily weather, see `data.weather.read_weather`; columns it lacks are generated.
             steps: sampler steps of each level.
             batch_size: homes in a batch; memory grows with it, the traces do not change.
             skip: homes at the beginning that are not needed again.
@@ -321,7 +366,9 @@ class HiDiff:
         Raises:
             ValueError: arguments out of range, weather that does not cover the span.
         """
-        sampler = replace(self.sampler, steps=steps or self.sampler.steps, solver=solver or self.sampler.solver)
+        sampler = replace(
+            self.sampler, steps=steps or self.sampler.steps, solver=solver or self.sampler.solver
+        )
         if steps is not None and steps < 1:
             raise ValueError(f"steps={steps}; sampling needs at least 1")
         if batch_size < 1:
@@ -333,26 +380,35 @@ class HiDiff:
         span = make_span(start, years, time_zone, self.low.config, self.high.config)
         _check_weather(weather, span)
         people = self.households(
-            homes, seed, mode=mode, household=household, readings=readings, annual_kwh=annual_kwh, pv_kwp=pv_kwp
-        )
-        self.low.to(device)
-        self.high.to(device)
-        sampling = _Sampling(self, span, resolve(self.regional, span.grid.dates, seed, weather), seed, sampler, device)
-        with tqdm(total=homes * span.years, initial=skip * span.years, unit="home-year", disable=not progress) as bar:
-            for begin in range(skip, homes, batch_size):
-                batch = people[begin : begin + batch_size]
-                yield sampling.traces(batch, bar)
+            homes, seed, mode=mode, household=household, readings=readings,
+            annual_kwh=annual_kwh, pv_kwp=pv_kwp,
+        )  # fmt: skip
+
+        def batches() -> Iterator[Traces]:
+            self.low.to(device)
+            self.high.to(device)
+            path = resolve(self.regional, span.grid.dates, seed, weather)
+            sampling = _Sampling(self, span, path, seed, sampler, device)
+            total, done = homes * span.years, skip * span.years
+            with tqdm(total=total, initial=done, unit="home-year", disable=not progress) as bar:
+                for begin in range(skip, homes, batch_size):
+                    yield sampling.traces(people[begin : begin + batch_size], bar)
+
+        return batches()
 
 
 def _check_weather(weather: pd.DataFrame | None, span: Span) -> None:
     if weather is None:
         return
+    if not any(name in weather.columns for name in COLUMNS):
+        raise ValueError(f"the weather has none of the columns {', '.join(COLUMNS)}; name them so")
     needed = span.grid.dates[: (span.lead + len(span.time) - 1) // STEPS_PER_DAY + 1]
     missing = needed.difference(weather.index)
     if len(missing):
+        there = f"{weather.index[0]:%Y-%m-%d} to {weather.index[-1]:%Y-%m-%d}" if len(weather) else "no day"
         raise ValueError(
-            f"the weather covers {weather.index[0].date()} to {weather.index[-1].date()}, but {missing[0].date()} is "
-            f"needed ({len(missing)} days missing); give all of {needed[0].date()} to {needed[-1].date()}"
+            f"the weather covers {there}, but {missing[0].date()} is needed ({len(missing)} days missing); "
+            f"give all of {needed[0].date()} to {needed[-1].date()}"
         )
 
 
@@ -364,11 +420,13 @@ class _Sampling:
     ) -> None:
         self.model, self.span, self.seed, self.sampler, self.device = model, span, seed, sampler, device
         values = torch.from_numpy(weather.to_numpy(dtype=np.float32))
-        self.high_condition = high_level.condition(span.grid, standardise(values, model.high.weather_scale.cpu()))
+        self.high_condition = high_level.condition(
+            span.grid, standardise(values, model.high.weather_scale.cpu())
+        )
         self.low_condition = low_level.shared_condition(
             span.grid, standardise(values, model.low.weather_scale.cpu())
         )[: span.layout.days]
-        self.sky = solar.clear_sky(span.grid.time[: span.layout.days * STEPS_PER_DAY])
+        self.sky = solar.clear_sky_of_days(span.grid.dates[: span.layout.days])
         self.solve = SAMPLERS[sampler.solver]
         self.high_sigmas = karras(sampler.steps, model.high.config.sigma_min, model.high.config.sigma_max)
         self.low_sigmas = karras(sampler.steps, model.low.config.sigma_min, model.low.config.sigma_max)
@@ -422,13 +480,17 @@ class _Sampling:
                 noise = torch.stack(
                     [
                         torch.from_numpy(
-                            random.normal((config.window_days, TOKENS), self.seed, people[row].key, "high", window)
+                            random.normal(
+                                (config.window_days, TOKENS), self.seed, people[row].key, "high", window
+                            )
                         )
                         for row in rows
                     ]
                 )
                 known = path[rows, inside] * is_known[..., None]
-                drawn = self._solve(self.high_sigmas, noise, model.denoise, known, is_known, condition, statistics[rows])
+                drawn = self._solve(
+                    self.high_sigmas, noise, model.denoise, known, is_known, condition, statistics[rows]
+                )
                 drawn = torch.where(is_known[..., None] > 0, known, drawn)
                 path[begin : begin + size, inside] = drawn[: min(size, len(people) - begin)]
         mean, spread = identity.token_scale(raw)
@@ -437,11 +499,13 @@ class _Sampling:
         return tokens.astype(np.float32)
 
     def half_hours(self, person: Household, tokens: Array) -> tuple[Array, Array]:
-        """Log load ratio and clearness ``(day, 48, 2)``, and the envelope per kWp ``(day, 48)``, of one home."""
+        """Log load ratio and clearness of one home ``(day, 48, 2)``, its envelope per kWp ``(day, 48)``."""
         model, config, layout = self.model.low, self.model.low.config, self.span.layout
         size = self.sampler.windows_a_pass
         envelope = solar.envelope_kw(self.sky, person.roof, 1.0).reshape(-1, STEPS_PER_DAY)
-        statistics = standardise(torch.from_numpy(person.statistics), model.statistics_scale.cpu()).clamp(-4, 4)
+        statistics = standardise(torch.from_numpy(person.statistics), model.statistics_scale.cpu()).clamp(
+            -4, 4
+        )
         household = model.household(statistics, torch.from_numpy(person.style)).expand(size, -1)
         scaled = standardise(torch.from_numpy(tokens[: layout.days]), model.token_scale.cpu())
         token_noise = torch.full((size,), self.sampler.token_noise)
@@ -458,7 +522,9 @@ class _Sampling:
                 condition = low_level.condition(
                     self.low_condition[days], torch.from_numpy(envelope)[days], scaled[days], token_noise
                 )
-                drawn = self._solve(self.low_sigmas, noise, model.denoise, known, is_known, condition, household)
+                drawn = self._solve(
+                    self.low_sigmas, noise, model.denoise, known, is_known, condition, household
+                )
                 drawn = drawn.view(size, config.window_days, STEPS_PER_DAY, 2)
                 for row in range(len(chunk)):
                     free = ~settled[days[row]]
@@ -477,7 +543,14 @@ class _Sampling:
         return torch.from_numpy(own)
 
     def _solve(
-        self, sigmas: Tensor, noise: Tensor, denoise: Any, known: Tensor, is_known: Tensor, condition: Tensor, home: Tensor
+        self,
+        sigmas: Tensor,
+        noise: Tensor,
+        denoise: Any,
+        known: Tensor,
+        is_known: Tensor,
+        condition: Tensor,
+        home: Tensor,
     ) -> Tensor:
         fixed = [part.to(self.device) for part in (known, is_known, condition, home)]
 
@@ -491,15 +564,17 @@ class _Sampling:
 def to_kilowatts(signal: Array, tokens: Array, envelope: Array, person: Household) -> tuple[Array, Array]:
     """Load and PV [kW], ``(day, 48)`` each, with the energy of each day as its tokens say.
 
-    Load is at most the day's peak, PV at most the capacity and 1.3 times the clear sky; where these bounds bind, the
-    rest of the day makes up for it.
+    Load is at most the day's peak, PV at most the capacity and 1.3 times the clear sky; where these bounds
+    bind, the rest of the day makes up for it.
     """
     days = len(signal)
     own = tokens[:days]
     ratio = np.maximum(np.exp(signal[..., 0]) - LOAD_OFFSET, 0)
     energy = preparation.day_energy_ratio(own)
     peak = np.maximum(preparation.peak_ratio(own), energy * 1.02)
-    load = scale_to_energy(ratio, energy, np.repeat(peak[:, None], STEPS_PER_DAY, axis=1)) * person.mean_load_kw
+    load = (
+        scale_to_energy(ratio, energy, np.repeat(peak[:, None], STEPS_PER_DAY, axis=1)) * person.mean_load_kw
+    )
     clear_kw = envelope * person.capacity_kwp
     cap = np.minimum(solar.MAX_CLEARNESS * clear_kw, person.capacity_kwp)
     shape = np.clip(signal[..., 1], 0.005, solar.MAX_CLEARNESS) * clear_kw

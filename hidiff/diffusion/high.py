@@ -1,4 +1,4 @@
-"""The high level: the days of more than a year at once, as tokens, given calendar, weather and household statistics."""
+"""The high level: the days of more than a year at once, as tokens, given calendar, weather and household."""
 
 from __future__ import annotations
 
@@ -63,7 +63,13 @@ class HighLevel(nn.Module):
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
 
     def denoise(
-        self, noisy: Tensor, sigma: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, statistics: Tensor
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        known: Tensor,
+        is_known: Tensor,
+        condition: Tensor,
+        statistics: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, day, 8)``; the arguments are those of `Transformer.forward`."""
 
@@ -88,28 +94,33 @@ class HighData:
         self.starts = prepared.known_starts(self.days)
         if not len(self.starts):
             raise ValueError(
-                f"no home has {self.days} whole days in a row; lower window_days of the high level to train on less"
+                f"no home has {self.days} whole days in a row; "
+                "lower window_days of the high level to train on less"
             )
         mean, spread = token_scale(statistics)
         own = (np.nan_to_num(prepared.tokens) - mean[:, None]) / spread[:, None]
-        self.tokens = torch.from_numpy(own.astype(np.float32))
-        self.condition = condition(prepared.grid, standardise(torch.from_numpy(weather), level.weather_scale))
-        self.statistics = standardise(torch.from_numpy(statistics), level.statistics_scale)
+        self.device = level.statistics_scale.device
+        self.tokens = torch.from_numpy(own.astype(np.float32)).to(self.device)
+        own_weather = standardise(torch.from_numpy(weather), level.weather_scale.cpu())
+        self.condition = condition(prepared.grid, own_weather).to(self.device)
+        self.statistics = standardise(torch.from_numpy(statistics).to(self.device), level.statistics_scale)
 
     def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
         """Denoising loss of ``batch`` random spans; a scalar."""
         config, level = self.level.config, self.level
-        home, start = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)]).T
-        day = start[:, None] + torch.arange(self.days)
+        picked = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)])
+        home, start = picked.to(self.device).T
+        day = start[:, None] + torch.arange(self.days, device=self.device)
 
         def noise(*shape: int) -> Tensor:
-            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
 
         tokens = self.tokens[home[:, None], day]
         spread = config.statistics_noise if training else 0.0
         statistics = self.statistics[home] + spread * noise(batch, len(STATISTICS))
         given = np.where(rng.random(batch) < 0.5, 0, rng.integers(7, 2 * config.context_days + 1, size=batch))
-        is_known = torch.from_numpy((np.arange(self.days)[None] < given[:, None]).astype(np.float32))
+        is_given = (np.arange(self.days)[None] < given[:, None]).astype(np.float32)
+        is_known = torch.from_numpy(is_given).to(self.device)
         sigma = schedules.log_normal(noise(batch), config.sigma_mean, config.sigma_spread)
         denoised = level.denoise(
             tokens + sigma[:, None, None] * noise(*tokens.shape),

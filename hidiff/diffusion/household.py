@@ -52,7 +52,9 @@ def asked(statistics: Array, annual_kwh: float | None, pv_kwp: float | None) -> 
     return result, float(np.exp(result[PLACE["log_capacity"]]))
 
 
-def new_household(prior: Prior, rng: np.random.Generator, place: int, annual_kwh: float | None, pv_kwp: float | None) -> Household:
+def new_household(
+    prior: Prior, rng: np.random.Generator, place: int, annual_kwh: float | None, pv_kwp: float | None
+) -> Household:
     """A home drawn from the prior; asked sizes bend the other statistics the way the population does."""
     given: dict[int, float] = {}
     if annual_kwh is not None:

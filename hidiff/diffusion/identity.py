@@ -1,9 +1,9 @@
 """Who a household is: 26 statistics anyone can read, a learned style of 16 numbers, and a prior over both.
 
-The statistics set level and spread of the daily tokens, so a home's own scale is right by construction. The style is
-encoded from the half-hours of some weeks; it carries what days alone cannot say (fridge, hot water, spikes). The prior
-is a Gaussian copula over the training homes: each margin as observed, the dependence shrunk, so a new home resembles
-the population and nobody in it.
+The statistics set level and spread of the daily tokens, so a home's own scale is right by construction. The
+style is encoded from the half-hours of some weeks; it carries what days alone cannot say (fridge, hot water,
+spikes). The prior is a Gaussian copula over the training homes: each margin as observed, the dependence
+shrunk, so a new home resembles the population and nobody in it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ STATISTICS = [
 """Names of a home's statistics, in order; ``log_mean_load`` in log kW, ``log_capacity`` in log kWp."""
 PLACE = {name: place for place, name in enumerate(STATISTICS)}
 STYLE = 16
+DAYS_TO_KNOW = 14
+"""Whole days of readings that a household is known from, at the least."""
 FEATURES = 48 * 3 + 24 + 24 + 8 + 5 + 48
 HEATING_BELOW_C, COOLING_ABOVE_C = 12.0, 26.0
 
@@ -108,7 +110,9 @@ def style_features(prepared: Prepared, home: int, days: NDArray[np.integer]) -> 
     weekend = prepared.grid.weekday[days] >= 5
     low, high = np.quantile(load, [0.1, 0.9], axis=0)
     hourly = load.reshape(len(days), 24, 2).mean(2)
-    contrast = hourly[weekend].mean(0) - hourly[~weekend].mean(0) if 0 < weekend.sum() < len(days) else np.zeros(24)
+    contrast = (
+        hourly[weekend].mean(0) - hourly[~weekend].mean(0) if 0 < weekend.sum() < len(days) else np.zeros(24)
+    )
     flat = load.ravel()
     ramp = np.abs(np.diff(flat, append=flat[-1])).reshape(len(days), 24, 2).mean((0, 2))
     centred = flat - flat.mean()
@@ -130,17 +134,21 @@ def style_features(prepared: Prepared, home: int, days: NDArray[np.integer]) -> 
 
 
 class StyleEncoder(nn.Module):
-    """Features of some weeks to a household's style; noise in training keeps close homes from being told apart."""
+    """Features of some weeks to a household's style; noise in training blurs the border of close homes."""
 
     def __init__(self, width: int = 128, noise: float = 0.3) -> None:
         super().__init__()
         self.noise = noise
         self.layers = nn.Sequential(
-            nn.Linear(FEATURES, width), nn.SiLU(), nn.Dropout(0.1), nn.Linear(width, STYLE), nn.LayerNorm(STYLE)
+            nn.Linear(FEATURES, width),
+            nn.SiLU(),
+            nn.Dropout(0.1),
+            nn.Linear(width, STYLE),
+            nn.LayerNorm(STYLE),
         )
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Style ``(batch, 16)`` from standardised ``features`` ``(batch, 253)``; ``noise`` ``(batch, 16)`` in training."""
+        """Style ``(batch, 16)`` of standardised ``features`` ``(batch, 253)``; in training with ``noise``."""
         style: Tensor = self.layers(features)
         return style if noise is None else style + self.noise * noise
 
@@ -156,12 +164,15 @@ class Prior:
 
     @staticmethod
     def fit(values: NDArray[np.floating]) -> Prior:
-        """Prior from one row a home, ``(home, value)``; the correlation is shrunk as Ledoit and Wolf (2004) say."""
+        """Prior from one row a home, ``(home, value)``; correlation shrunk as in Ledoit and Wolf (2004)."""
         homes = len(values)
         ranks = scipy_stats.rankdata(values, axis=0)
         scores = scipy_stats.norm.ppf((ranks - 0.5) / homes)
-        scores /= scores.std(0)
+        spread = scores.std(0)
+        is_constant = ~(spread > 1e-9)  # the same in every home: it depends on nothing
+        scores /= np.where(is_constant, 1, spread)
         correlation = scores.T @ scores / homes
+        correlation[is_constant, is_constant] = 1
         noise = sum(((np.outer(row, row) - correlation) ** 2).sum() for row in scores) / homes**2
         distance = ((correlation - np.eye(len(correlation))) ** 2).sum()
         shrink = float(np.clip(noise / max(distance, 1e-9), 0, 1))
@@ -188,7 +199,9 @@ class Prior:
             known = np.array(sorted(given))
             asked = self.scores(given)
             free = np.setdiff1d(np.arange(size), known)
-            gain = np.linalg.solve(self.correlation[np.ix_(known, known)], self.correlation[np.ix_(known, free)]).T
+            gain = np.linalg.solve(
+                self.correlation[np.ix_(known, known)], self.correlation[np.ix_(known, free)]
+            ).T
             mean = gain @ np.array([asked[place] for place in known])
             rest = self.correlation[np.ix_(free, free)] - gain @ self.correlation[np.ix_(known, free)]
             scores = np.zeros(size)
@@ -196,40 +209,47 @@ class Prior:
         else:
             scores = np.linalg.cholesky(self.correlation) @ white
         shares = scipy_stats.norm.cdf(scores) * 65 - 0.5
-        result = np.array([np.interp(share, np.arange(65), row) for share, row in zip(shares, self.quantiles, strict=True)])
+        result = np.array(
+            [np.interp(share, np.arange(65), row) for share, row in zip(shares, self.quantiles, strict=True)]
+        )
         for place, value in (given or {}).items():
             result[place] = value
         return result.astype(np.float32)
 
 
-
-
 @dataclass(frozen=True)
 class WindowReader:
-    """Full-year statistics from a few weeks: season taken out, then pulled to the population as far as weeks demand."""
+    """Full-year statistics from a few weeks: season taken out, then pulled to the population as need be."""
 
     season: Array
-    """Population tokens, relative to a home's own mean load, as harmonics of the day of the year, ``(7, 8)``."""
+    """Population tokens, relative to a home's own mean load, as harmonics of the season, ``(7, 8)``."""
     energy_season: Array
     """Population day energy over the home's mean, harmonics, ``(7,)``."""
     weeks: Array
     """Lengths that were fitted, rising, ``(length,)``."""
     trust: Array
-    """Share of a reading's departure from the population that is kept, per length and statistic, ``(length, 26)``."""
+    """Share of a reading's departure from the population that is kept, ``(length, 26)``."""
     population: Array
     """Mean statistics of the training homes, ``(26,)``."""
 
     @staticmethod
     def fit(
-        prepared: Prepared, weather: Array, statistics: Array, weeks: tuple[int, ...], rng: np.random.Generator
+        prepared: Prepared,
+        weather: Array,
+        statistics: Array,
+        weeks: tuple[int, ...],
+        rng: np.random.Generator,
     ) -> WindowReader:
         """Learn from stretches of homes whose whole record is known."""
-        design = _season(prepared.grid.day_of_year)
-        tokens, energy = np.nanmean(prepared.tokens, axis=0), np.nanmean(day_energy_ratio(prepared.tokens), axis=0)
+        seen_days = prepared.is_known.any(axis=0)
+        design = _season(prepared.grid.day_of_year[seen_days])
+        tokens = np.nanmean(prepared.tokens[:, seen_days], axis=0)
+        energy = np.nanmean(day_energy_ratio(prepared.tokens[:, seen_days]), axis=0)
         season = np.linalg.lstsq(design, tokens, rcond=None)[0].astype(np.float32)
         energy_season = np.linalg.lstsq(design, energy, rcond=None)[0].astype(np.float32)
         population = statistics.mean(0)
-        draft = WindowReader(season, energy_season, np.array(weeks, np.float32), np.ones((len(weeks), 26)), population)
+        trust_all = np.ones((len(weeks), len(STATISTICS)), np.float32)
+        draft = WindowReader(season, energy_season, np.array(weeks, np.float32), trust_all, population)
         trust = []
         for length in weeks:
             seen, true = [], []
@@ -242,7 +262,9 @@ class WindowReader:
                     true.append(statistics[home])
             x, y = np.stack(seen) - population, np.stack(true) - population
             trust.append(np.clip((x * y).sum(0) / np.maximum((x**2).sum(0), 1e-9), 0, 1))
-        return WindowReader(season, energy_season, draft.weeks, np.stack(trust).astype(np.float32), population)
+        return WindowReader(
+            season, energy_season, draft.weeks, np.stack(trust).astype(np.float32), population
+        )
 
     def raw(self, prepared: Prepared, home: int, days: NDArray[np.integer], weather: Array) -> Array:
         """Statistics of a stretch with the season taken out, before any pull to the population, ``(26,)``."""
@@ -251,7 +273,8 @@ class WindowReader:
         mean_kw = day_energy_ratio(own).mean() * prepared.scale_kw[home]
         full_kw = mean_kw / max(float((design @ self.energy_season).mean()), 0.3)
         shift = np.zeros(TOKENS, dtype=np.float32)
-        shift[:CLEARNESS] = np.log(prepared.scale_kw[home] / full_kw)  # logs relative to the mean of a whole year
+        # logs relative to the mean of a whole year
+        shift[:CLEARNESS] = np.log(prepared.scale_kw[home] / full_kw)
         statistics = home_statistics(prepared, home, days, weather)
         season = design @ self.season
         residual = own + shift - season
@@ -265,12 +288,14 @@ class WindowReader:
         """Best guess of the statistics of the whole year, ``(26,)``."""
         length = np.log(np.clip(len(days) / 7, self.weeks[0], self.weeks[-1]))
         trust = np.array([np.interp(length, np.log(self.weeks), column) for column in self.trust.T])
-        guess: Array = (self.population + trust * (self.raw(prepared, home, days, weather) - self.population)).astype(
-            np.float32
-        )
+        guess: Array = (
+            self.population + trust * (self.raw(prepared, home, days, weather) - self.population)
+        ).astype(np.float32)
         guess[PLACE["log_capacity"]] = np.log(max(float(prepared.capacity_kwp[home]), 0.05))
         return guess
 
 
 def _season(day_of_year: NDArray[np.floating]) -> Array:
-    return np.concatenate([np.ones((len(day_of_year), 1), np.float32), harmonics(day_of_year / 365.25, 3)], axis=1)
+    return np.concatenate(
+        [np.ones((len(day_of_year), 1), np.float32), harmonics(day_of_year / 365.25, 3)], axis=1
+    )

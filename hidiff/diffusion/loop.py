@@ -1,4 +1,4 @@
-"""One training loop for every network: averaged weights, mixed precision, and a state that survives a kill."""
+"""One training loop for every network: averaged weights, mixed precision, a state that survives a kill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hidiff import rng as random
+from hidiff.errors import NotConverged
 
 log = logging.getLogger(__name__)
 Loss = Callable[[np.random.Generator, int], Tensor]
@@ -43,13 +44,22 @@ class LoopConfig:
     save_every_s: float = 120.0
     """Seconds between saved states."""
     max_minutes: float | None = None
-    """Stop and save after this long; training goes on when called again."""
+    """Stop and save after this long; when called again with ``resume``, train for as long once more."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "learning_rate", "ema_halflife_steps", "gradient_limit", "validate_every"):
+        for name in (
+            "steps",
+            "batch",
+            "learning_rate",
+            "ema_halflife_steps",
+            "gradient_limit",
+            "validate_every",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}; it must be above 0")
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise ValueError(f"max_minutes={self.max_minutes}; it must be above 0, or None for no limit")
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
@@ -61,7 +71,7 @@ def learning_rate(step: int, config: LoopConfig) -> float:
 
 
 class _State:
-    """Averaged weights, optimiser and counters, on disk as one safetensors and one JSON file, renamed into place."""
+    """Averaged weights, optimiser and counters; on disk one safetensors file, renamed into place."""
 
     def __init__(self, module: nn.Module, optimiser: torch.optim.AdamW, folder: Path) -> None:
         self.module, self.optimiser, self.folder = module, optimiser, folder
@@ -80,7 +90,12 @@ class _State:
                 tensors[f"optimiser.{key}.{name}"] = value
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.contiguous() for name, value in tensors.items()}
-        counters = {"step": self.step, "best_loss": self.best_loss, "seconds": self.seconds, "history": self.history}
+        counters = {
+            "step": self.step,
+            "best_loss": self.best_loss,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
         temporary = self.folder / "state.tmp"
         save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
         temporary.replace(self.folder / "state.safetensors")
@@ -99,7 +114,11 @@ class _State:
                 parameter.copy_(tensors[f"now.{name}"])
                 self.average[name].copy_(tensors[f"average.{name}"])
                 self.best[name].copy_(tensors[f"best.{name}"])
-                keys = [key.split(".")[1] for key in tensors if key.startswith("optimiser.") and key.endswith("." + name)]
+                keys = [
+                    key.split(".")[1]
+                    for key in tensors
+                    if key.startswith("optimiser.") and key.endswith("." + name)
+                ]
                 self.optimiser.state[parameter] = {
                     key: tensors[f"optimiser.{key}.{name}"].to(parameter.device if key != "step" else "cpu")
                     for key in keys
@@ -116,7 +135,7 @@ def fit(
 ) -> list[dict[str, float]]:  # fmt: skip
     """Train ``module`` in place; it ends with the averaged weights that did best on validation.
 
-    Batches are a function of the step alone, so a run that was killed and resumed goes the way it would have gone.
+    Batches are a function of the step alone, so a killed and resumed run goes the way it would have gone.
 
     Args:
         loss: training loss of a batch that it draws from the generator it is given.
@@ -125,6 +144,9 @@ def fit(
 
     Returns:
         One row a validation: step, minutes, training and validation loss.
+
+    Raises:
+        NotConverged: the validation loss is not finite; the state saved last stays.
     """
     optimiser = torch.optim.AdamW(module.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay)
     state = _State(module, optimiser, folder)
@@ -164,10 +186,16 @@ def fit(
                 state.average[key].lerp_(parameter.detach(), 1 - keep)
             recent.append(float(value))
             bar.update()
-            state.seconds = before + time.monotonic() - began
-            spent = config.max_minutes is not None and state.seconds > 60 * config.max_minutes
+            elapsed_s = time.monotonic() - began
+            state.seconds = before + elapsed_s
+            spent = config.max_minutes is not None and elapsed_s > 60 * config.max_minutes
             if state.step % config.validate_every == 0 or state.step == config.steps or spent:
                 held_out = validated()
+                if not math.isfinite(held_out):
+                    raise NotConverged(
+                        f"the validation loss of {name or 'the network'} is {held_out} at step {state.step}; "
+                        "lower the learning rate, or look for odd values in the data"
+                    )
                 row = {
                     "step": state.step, "minutes": round(state.seconds / 60, 2),
                     "training_loss": float(np.mean(recent)), "validation_loss": held_out,
@@ -190,7 +218,7 @@ def fit(
     return state.history
 
 
-def _copy(into: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+def _copy(into: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for key, tensor in into.items():
             tensor.copy_(values[key])

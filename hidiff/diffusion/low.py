@@ -1,4 +1,4 @@
-"""The low level: half-hours of 14 days, given what the days add up to, the calendar, the weather and the household."""
+"""The low level: half-hours of 14 days, given daily tokens, the calendar, the weather and the household."""
 
 from __future__ import annotations
 
@@ -78,11 +78,17 @@ class LowLevel(nn.Module):
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
 
     def household(self, statistics: Tensor, style: Tensor) -> Tensor:
-        """Standardised statistics ``(home, 26)`` and style ``(home, 16)`` as the network takes them, ``(home, 42)``."""
+        """Standardised statistics ``(home, 26)`` and style ``(home, 16)`` side by side, ``(home, 42)``."""
         return torch.cat([statistics, style], dim=-1)
 
     def denoise(
-        self, noisy: Tensor, sigma: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, household: Tensor
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        known: Tensor,
+        is_known: Tensor,
+        condition: Tensor,
+        household: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, step, 2)``; the arguments are those of `Transformer.forward`."""
 
@@ -104,7 +110,7 @@ def restore(values: Tensor, scale: Tensor) -> Tensor:
 
 
 def shared_condition(grid: Grid, weather: Tensor) -> Tensor:
-    """Clock, calendar and weather of every hour, ``(day, 24, 25)``; ``weather`` is standardised, ``(day, 3)``."""
+    """Clock, calendar and weather (standardised, ``(day, 3)``) of every hour, ``(day, 24, 25)``."""
     clock = torch.from_numpy(harmonics(grid.clock_hour[:, ::2] / 24, 4))
     day = torch.cat([torch.from_numpy(day_features(grid)), weather], dim=1)
     return torch.cat([clock, day[:, None].expand(-1, 24, -1)], dim=2)
@@ -130,7 +136,9 @@ def condition(shared: Tensor, envelope: Tensor, tokens: Tensor, token_noise: Ten
 class LowData:
     """Training windows of prepared homes; everything a batch needs, drawn by a generator."""
 
-    def __init__(self, level: LowLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array) -> None:
+    def __init__(
+        self, level: LowLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array
+    ) -> None:
         """Hold the homes.
 
         Args:
@@ -142,34 +150,42 @@ class LowData:
         self.starts = prepared.known_starts(self.days)
         if not len(self.starts):
             raise ValueError(f"no home has {self.days} whole days in a row; the low level cannot be trained")
+        self.device = level.signal_scale.device
+
+        def scaled(values: Array, scale: Tensor) -> Tensor:
+            return standardise(torch.from_numpy(values).to(self.device), scale)
+
         raw = np.stack([np.nan_to_num(prepared.load_log_ratio), np.nan_to_num(prepared.clearness)], axis=-1)
-        self.signal = standardise(torch.from_numpy(raw), level.signal_scale)  # (home, day, 48, 2)
-        self.sunny = torch.from_numpy(prepared.is_sunny)
-        self.envelope = torch.from_numpy(prepared.envelope)
-        self.tokens = standardise(torch.from_numpy(np.nan_to_num(prepared.tokens)), level.token_scale)
-        self.shared = shared_condition(prepared.grid, standardise(torch.from_numpy(weather), level.weather_scale))
-        self.statistics = standardise(torch.from_numpy(statistics), level.statistics_scale)
-        self.bank = standardise(torch.from_numpy(bank), level.feature_scale).clamp(-5, 5)
+        self.signal = scaled(raw, level.signal_scale)  # (home, day, 48, 2)
+        self.sunny = torch.from_numpy(prepared.is_sunny).to(self.device)
+        self.envelope = torch.from_numpy(prepared.envelope).to(self.device)
+        self.tokens = scaled(np.nan_to_num(prepared.tokens), level.token_scale)
+        own_weather = standardise(torch.from_numpy(weather), level.weather_scale.cpu())
+        self.shared = shared_condition(prepared.grid, own_weather).to(self.device)
+        self.statistics = scaled(statistics, level.statistics_scale)
+        self.bank = scaled(bank, level.feature_scale).clamp(-5, 5)
 
     def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
         """Denoising loss of ``batch`` random windows; a scalar."""
         config, level = self.level.config, self.level
-        home, start = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)]).T
-        day = start[:, None] + torch.arange(self.days)
+        picked = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)])
+        home, start = picked.to(self.device).T
+        day = start[:, None] + torch.arange(self.days, device=self.device)
         rows = home[:, None]
         signal = self.signal[rows, day].flatten(1, 2)  # (batch, step, 2)
 
         def noise(*shape: int) -> Tensor:
-            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
 
-        token_noise = torch.from_numpy(rng.uniform(0, config.token_noise, batch).astype(np.float32))
+        token_levels = rng.uniform(0, config.token_noise, batch).astype(np.float32)
+        token_noise = torch.from_numpy(token_levels).to(self.device)
         tokens = self.tokens[rows, day]
         tokens = tokens + token_noise[:, None, None] * noise(*tokens.shape)
         statistics = self.statistics[home] + config.statistics_noise * noise(batch, len(STATISTICS))
-        stretch = torch.from_numpy(rng.integers(self.bank.shape[1], size=batch))
+        stretch = torch.from_numpy(rng.integers(self.bank.shape[1], size=batch)).to(self.device)
         style = level.encoder(self.bank[home, stretch], noise(batch, STYLE) if training else None)
 
-        is_known = known_context(rng, batch, self.days)
+        is_known = known_context(rng, batch, self.days).to(self.device)
         sunny = self.sunny[rows, day].flatten(1, 2).float()
         weight = torch.stack([torch.ones_like(sunny), NIGHT_WEIGHT + (1 - NIGHT_WEIGHT) * sunny], dim=-1)
         weight = weight * (1 - is_known)[..., None]

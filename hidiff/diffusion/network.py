@@ -1,7 +1,7 @@
 """The network of both levels: a transformer over time with rotary positions, read top to bottom.
 
-Tokens are short runs of steps. Noise level and household enter every block through adaptive layer norms; calendar,
-weather, the level above and the known neighbours enter beside the noisy signal, step by step.
+Tokens are short runs of steps. Noise level and household enter every block through adaptive layer norms;
+calendar, weather, the level above and the known neighbours enter beside the noisy signal, step by step.
 """
 
 from __future__ import annotations
@@ -33,12 +33,24 @@ class NetworkConfig:
     """Hidden width of a block's two-layer network over ``width``."""
     dropout: float = 0.0
     periods: tuple[float, ...] = ()
-    """Rotary periods that matter by themselves, in tokens (a day, a week); the rest is spread evenly in the log."""
+    """Rotary periods that matter by themselves, in tokens (a day, a week); the rest is spread in the log."""
     longest_period: float = 2000.0
     """Longest of the spread periods, in tokens."""
     day: int | None = None
-    """Tokens in a day. Given, half of the heads attend within two days and half across days at the same hour, which
-    costs a tenth of attending everywhere and says what matters; ``None`` attends everywhere."""
+    """Tokens in a day. Given, half of the heads attend within two days and half across days at the same hour,
+    which costs a tenth of attending everywhere and says what matters; ``None`` attends everywhere."""
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads) or (self.day is not None and self.heads % 2):
+            raise ValueError(
+                f"width={self.width} with heads={self.heads}; the width must be a multiple of twice the "
+                "heads, and the heads even where a day is given"
+            )
+        if self.width // (2 * self.heads) < len(self.periods):
+            raise ValueError(
+                f"width={self.width} with heads={self.heads} leaves no room for {len(self.periods)} rotary "
+                f"periods; the width must be at least {2 * self.heads * len(self.periods)}"
+            )
 
 
 def rotary(length: int, config: NetworkConfig, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -46,7 +58,9 @@ def rotary(length: int, config: NetworkConfig, device: torch.device) -> tuple[Te
     half = config.width // config.heads // 2
     spread = half - len(config.periods)
     ratio = torch.linspace(0, 1, max(spread, 2), dtype=torch.float64)[:spread]
-    periods = torch.cat([torch.tensor(config.periods, dtype=torch.float64), 4 * (config.longest_period / 4) ** ratio])
+    periods = torch.cat(
+        [torch.tensor(config.periods, dtype=torch.float64), 4 * (config.longest_period / 4) ** ratio]
+    )
     angle = 2 * math.pi * torch.arange(length, dtype=torch.float64)[:, None] / periods
     return angle.cos().float().to(device)[:, None], angle.sin().float().to(device)[:, None]
 
@@ -60,8 +74,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention, all ``(batch, head, token, width)``.
 
-    On a CPU the fused kernel is slow on short runs, its backward pass most of all (half of a training step); two plain
-    products are not.
+    On a CPU the fused kernel is slow on short runs, its backward pass most of all (half of a training step);
+    two plain products are not.
     """
     if q.is_cuda or q.shape[2] > 64:
         return F.scaled_dot_product_attention(q, k, v)
@@ -69,7 +83,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def attend_near(q: Tensor, k: Tensor, v: Tensor, window: int, shift: int) -> Tensor:
-    """Attention within windows of ``window`` tokens that start ``shift`` tokens late (the last one wraps around).
+    """Attention within windows of ``window`` tokens that start ``shift`` tokens late (the last one wraps).
 
     All ``(batch, token, head, width)``.
     """
@@ -91,7 +105,11 @@ def attend_across(q: Tensor, k: Tensor, v: Tensor, day: int) -> Tensor:
         return x.view(batch, length // day, day, heads, width).permute(0, 2, 3, 1, 4).flatten(0, 1)
 
     out = attend(cut(q), cut(k), cut(v))
-    return out.view(batch, day, heads, length // day, width).permute(0, 3, 1, 2, 4).reshape(batch, length, heads, width)
+    return (
+        out.view(batch, day, heads, length // day, width)
+        .permute(0, 3, 1, 2, 4)
+        .reshape(batch, length, heads, width)
+    )
 
 
 class Block(nn.Module):
@@ -123,12 +141,14 @@ class Block(nn.Module):
         if self.day is None:
             h = attend_near(q, k, v, length, 0)
         else:
-            near, across = zip(*(x.chunk(2, dim=2) for x in (q, k, v)), strict=True)
-            h = torch.cat([attend_near(*near, 2 * self.day, self.shift), attend_across(*across, self.day)], dim=2)
+            (q, q_far), (k, k_far), (v, v_far) = (part.chunk(2, dim=2) for part in (q, k, v))
+            near = attend_near(q, k, v, 2 * self.day, self.shift)
+            h = torch.cat([near, attend_across(q_far, k_far, v_far, self.day)], dim=2)
         x = x + (1 + gate1) * F.dropout(self.attended(h.flatten(2)), self.dropout, self.training)
         h = F.layer_norm(x, (width,)) * (1 + scale2) + shift2
         h = self.shrink(F.gelu(self.grow(h), approximate="tanh"))
-        return x + (1 + gate2) * F.dropout(h, self.dropout, self.training)
+        out: Tensor = x + (1 + gate2) * F.dropout(h, self.dropout, self.training)
+        return out
 
 
 class Transformer(nn.Module):
@@ -139,19 +159,28 @@ class Transformer(nn.Module):
         self.config = config
         steps = config.patch * (2 * config.channels + 1)  # noisy, known, is known
         self.enter = nn.Linear(steps + config.condition_channels, config.width)
-        self.noise_level = nn.Sequential(nn.Linear(64, config.width), nn.SiLU(), nn.Linear(config.width, config.width))
+        self.noise_level = nn.Sequential(
+            nn.Linear(64, config.width), nn.SiLU(), nn.Linear(config.width, config.width)
+        )
         self.household = nn.Linear(config.household_channels, config.width)
-        self.blocks = nn.ModuleList(Block(config, place) for place in range(config.blocks))
+        blocks = [Block(config, place) for place in range(config.blocks)]
+        self.blocks = nn.ModuleList(blocks)
         self.final_modulation = nn.Linear(config.width, 2 * config.width)
         self.leave = nn.Linear(config.width, config.patch * config.channels)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
-        for block in self.blocks:  # keep the sum of the residual branches near one at the start
+        for block in blocks:  # keep the sum of the residual branches near one at the start
             for layer in (block.attended, block.shrink):
                 nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * config.blocks))
 
     def forward(
-        self, noisy: Tensor, noise_value: Tensor, known: Tensor, is_known: Tensor, condition: Tensor, household: Tensor
+        self,
+        noisy: Tensor,
+        noise_value: Tensor,
+        known: Tensor,
+        is_known: Tensor,
+        condition: Tensor,
+        household: Tensor,
     ) -> Tensor:
         """Output of the shape of ``noisy``.
 
@@ -167,7 +196,7 @@ class Transformer(nn.Module):
         batch, steps, channels = noisy.shape
         signal = torch.cat([noisy, known, is_known[..., None]], dim=-1)
         tokens = signal.reshape(batch, steps // config.patch, config.patch * (2 * channels + 1))
-        x = self.enter(torch.cat([tokens, condition], dim=-1))
+        x: Tensor = self.enter(torch.cat([tokens, condition], dim=-1))
         frequencies = torch.exp(torch.linspace(0, 5, 32, device=noisy.device))
         angle = noise_value[:, None] * frequencies
         context = F.silu(

@@ -27,7 +27,9 @@ def loss_weight(sigma: Tensor, sigma_data: float) -> Tensor:
     return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
 
 
-def weighted_error(denoised: Tensor, clean: Tensor, weight: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+def weighted_error(
+    denoised: Tensor, clean: Tensor, weight: Tensor, sigma: Tensor, sigma_data: float
+) -> Tensor:
     """Mean squared error over the entries that ``weight`` ``(batch, step, channel)`` counts; a scalar."""
     level = loss_weight(sigma, sigma_data)[:, None, None]
     error = level * weight * (denoised - clean) ** 2

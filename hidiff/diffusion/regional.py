@@ -1,8 +1,8 @@
 """A generator of regional weather paths: the one thing that all homes of a call have in common.
 
-Seasonal mean and spread by three harmonics, an empirical map of the anomalies to normal scores, and a second-order
-vector autoregression of the scores (a weather generator in the manner of Richardson 1981, with clearness in the place
-of rain). It ships as a few hundred numbers; the observed years do not.
+Seasonal mean and spread by three harmonics, an empirical map of the anomalies to normal scores, and a
+second-order vector autoregression of the scores (a weather generator in the manner of Richardson 1981, with
+clearness in the place of rain). It ships as a few hundred numbers; the observed years do not.
 """
 
 from __future__ import annotations
@@ -51,11 +51,14 @@ class RegionalWeather:
         season = _season(weather.index.day_of_year.to_numpy(dtype=np.float32))
         mean = np.linalg.lstsq(season, values, rcond=None)[0]
         residual = values - season @ mean
-        log_spread = np.linalg.lstsq(season, np.log(np.abs(residual) + 0.05 * residual.std(0)), rcond=None)[0]
+        floor = np.maximum(0.05 * residual.std(0), 1e-6)  # a column that never changes has no spread at all
+        log_spread = np.linalg.lstsq(season, np.log(np.abs(residual) + floor), rcond=None)[0]
         anomaly = residual / np.exp(season @ log_spread)
         shares = (np.arange(SHARES) + 0.5) / SHARES
         scores = norm.ppf((rankdata(anomaly, axis=0) - 0.5) / len(anomaly))
-        past = np.concatenate([scores[ORDER - 1 - lag : len(scores) - 1 - lag] for lag in range(ORDER)], axis=1)
+        past = np.concatenate(
+            [scores[ORDER - 1 - lag : len(scores) - 1 - lag] for lag in range(ORDER)], axis=1
+        )
         now = scores[ORDER:]
         memory = np.linalg.lstsq(past, now, rcond=None)[0]
         innovation = np.linalg.cholesky(np.cov((now - past @ memory).T) + 1e-9 * np.eye(len(COLUMNS)))
@@ -86,16 +89,16 @@ class RegionalWeather:
 def resolve(
     regional: RegionalWeather, dates: pd.DatetimeIndex, seed: int, given: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Weather of ``dates``: what ``given`` holds, and a generated path for the columns it does not.
-
-    Raises:
-        ValueError: ``given`` ends before ``dates`` do, by more than the days that only serve to close the last window.
-    """
+    """Weather of ``dates``: what ``given`` holds, a generated path for the columns and days it does not."""
     frame = regional.sample(dates, seed)
     if given is None:
         return frame
-    for name in given.columns:
+    there = [name for name in COLUMNS if name in given.columns]
+    for name in there:
         known = given[name].reindex(dates)
         frame[name] = known.where(known.notna(), frame[name])
-    frame["temperature_min_c"] = frame[["temperature_min_c", "temperature_max_c"]].min(axis=1)
+    both = ["temperature_min_c", "temperature_max_c"]
+    if "temperature_min_c" in there and "temperature_max_c" not in there:  # what was given stays
+        frame["temperature_max_c"] = frame[both].max(axis=1)
+    frame["temperature_min_c"] = frame[both].min(axis=1)
     return frame

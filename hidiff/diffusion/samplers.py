@@ -1,10 +1,12 @@
 """Samplers: deterministic solvers of the probability-flow equation, all with one signature.
 
-``sampler(denoiser, noise, sigmas) -> clean`` with ``denoiser(noisy, sigma (batch,)) -> clean guess``, ``noise`` standard
-normal of the sample's shape and ``sigmas`` falling to zero. The noise alone decides the sample.
+``sampler(denoiser, noise, sigmas) -> clean`` with ``denoiser(noisy, sigma (batch,)) -> clean guess``,
+``noise`` standard normal of the sample's shape and ``sigmas`` falling to zero. The noise alone decides the
+sample.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ def _level(sigma: Tensor, noise: Tensor) -> Tensor:
 def heun(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
     """Second-order Heun (Karras et al. 2022, algorithm 1 without churn): ``2 * steps - 1`` network passes."""
     x = noise * sigmas[0].to(noise)
-    for now, then in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for now, then in pairwise(sigmas):
         slope = (x - denoiser(x, _level(now, x))) / now.to(x)
         trial = x + (then - now).to(x) * slope
         if then > 0:
@@ -30,10 +32,10 @@ def heun(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def dpm_solver_2m(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
-    """DPM-Solver++ (2M) (Lu et al. 2022, algorithm 2): one network pass a step, second order from the last guess."""
+    """DPM-Solver++ (2M) (Lu et al. 2022, algorithm 2): one network pass a step, second order all the same."""
     x = noise * sigmas[0].to(noise)
     last: Tensor | None = None
-    for index, (now, then) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for index, (now, then) in enumerate(pairwise(sigmas)):
         guess = denoiser(x, _level(now, x))
         if then == 0:
             return guess

@@ -63,7 +63,8 @@ def classifier_auroc(
 
     Classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545) with gradient-boosted trees
     and grouped cross-validation: all days of a home, on both sides if it is on both, are in one fold, so the
-    trees cannot recognise homes. Mean over the folds.
+    trees cannot recognise homes. Mean over the folds. With few homes, none on both sides, equal populations
+    score below a half: what the trees learn of the homes left in is wrong for those left out.
 
     Args:
         features_a: ``(home, day, feature)``.

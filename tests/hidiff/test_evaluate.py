@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from hidiff.data.traces import Traces
-from hidiff.evaluate import EvaluateConfig, _real_years, evaluate, score, whole_years
+from hidiff.evaluate import EvaluateConfig, _real_years, evaluate, evaluate_dirs, score, whole_years
 from hidiff.evaluate_report import to_markdown, write_report
 
-QUICK = EvaluateConfig(classifier=False, resamples=5, half_splits=1)
+QUICK = EvaluateConfig(classifier=False, resamples=0, half_splits=1)
 
 
-def homes(seed: int, *, first: str = "2012-07-01", count: int = 6, years: int = 1) -> Traces:
+def homes(seed: int, *, first: str = "2012-07-01", count: int = 4, years: int = 1) -> Traces:
     """Homes with evening peaks, absences of days, and PV under shared clouds."""
     zone = "Australia/Sydney"
     start = pd.Timestamp(first).tz_localize(zone)
@@ -78,9 +78,11 @@ def test_each_fault_is_caught_by_its_row(real: Traces) -> None:
     load_kw = 1.2 * np.roll(real.load_kw, 4, axis=1)
     pv_kw = np.stack([row.reshape(365, 48)[rng.permutation(365)].ravel() for row in real.pv_kw])
     pv_kw[:, 0] = 0.1
-    table = indexed(evaluate(changed(real, load_kw, pv_kw), real, None, QUICK))
+    config = EvaluateConfig(classifier=False, resamples=20, half_splits=1)
+    table = indexed(evaluate(changed(real, load_kw, pv_kw), real, None, config))
     energy = table.loc[("annual energy, W1 between homes", "load")]
     assert energy["generated"] == pytest.approx(0.2 * energy["real_level"], rel=1e-6)
+    assert energy["low_95"] < energy["high_95"]
     assert table.loc[("W1 by month and hour", "load"), "generated"] > 0.2 * real.load_kw.mean() + 0.05
     assert table.loc[("night energy, a home-year (limit 0)", "pv"), "generated"] == pytest.approx(0.05)
     correlation = table.loc[("pairwise correlation", "pv")]
@@ -95,15 +97,10 @@ def test_another_year_of_the_same_homes_is_the_ceiling_and_scores_zero() -> None
     table = indexed(evaluate(two_years, after, before, QUICK))
     # the generated year with the dates of the real one is taken, so it is the real one
     assert table.loc[("W1 by month and hour", "load"), "generated"] == pytest.approx(0, abs=1e-9)
-    row = indexed(evaluate(changed_dates(before, after), after, before, QUICK)).loc[("ramps, W1", "load")]
+    row = indexed(evaluate(before, after, before, QUICK)).loc[("ramps, W1", "load")]
     assert row["generated"] == pytest.approx(row["ceiling_other_year"])
-    assert row["score"] == pytest.approx(0) or row["score_kind"] == "ratio"
-
-
-def changed_dates(source: Traces, target: Traces) -> Traces:
-    """``source`` (a leap year) cut to the days of ``target`` and dated like it."""
-    steps = len(target.time)
-    return Traces(source.load_kw[:, :steps], source.pv_kw[:, :steps], source.time[:steps], source.homes)
+    assert row["score"] == pytest.approx(0)
+    assert row["score_kind"] == "scaled"
 
 
 def test_homes_are_matched_by_name_not_by_position() -> None:
@@ -165,6 +162,21 @@ def test_report_is_markdown_and_csv_and_is_not_overwritten(perfect: pd.DataFrame
     with pytest.raises(ValueError, match=r"does not end in \.md"):
         write_report(table, tmp_path / "x.html")
     assert "## Marginals" in to_markdown(table)
+
+
+def test_folders_are_read_compared_and_reported(tmp_path: Path) -> None:
+    two_years = homes(5, first="2011-07-01", years=2, count=5)
+    clean = two_years.homes.assign(is_clean=[True, True, False, True, True])
+    Traces(two_years.load_kw, two_years.pv_kw, two_years.time, clean).to_parquet(tmp_path / "real")
+    homes(6).to_parquet(tmp_path / "made")
+    report = evaluate_dirs(tmp_path / "made", tmp_path / "real", tmp_path / "fidelity.md", QUICK)
+    table = pd.read_csv(report.with_suffix(".csv"))
+    assert table.loc[table["kind"] == "distance", "ceiling_other_year"].notna().mean() > 0.9
+    with pytest.raises(ValueError, match="exists"):
+        evaluate_dirs(tmp_path / "nothing", tmp_path / "real", report, QUICK)
+    missing = EvaluateConfig(real_year="2020-07-01")
+    with pytest.raises(ValueError, match="2011-07-01, 2012-07-01"):
+        evaluate_dirs(tmp_path / "made", tmp_path / "real", tmp_path / "other", missing)
 
 
 @pytest.mark.real

@@ -36,5 +36,5 @@ def test_mean_profile_with_noise_keeps_means_and_spread_and_loses_time() -> None
 def test_last_year_repeated_meets_the_same_weekdays() -> None:
     traces = year()
     made = last_year_repeated(traces)
-    assert np.array_equal(made.time.dayofweek, traces.time.dayofweek)
+    assert np.array_equal(made.time.day_of_week, traces.time.day_of_week)
     assert made.time[0] - traces.time[0] == pd.Timedelta(days=364)

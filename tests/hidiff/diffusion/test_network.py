@@ -1,0 +1,139 @@
+"""The transformer: what may influence what, shapes, and gradients that reach every weight."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from hidiff.diffusion.network import NetworkConfig, Transformer, attend, attend_across, attend_near
+
+LOW = NetworkConfig(
+    channels=2, condition_channels=5, household_channels=3, patch=2, width=32, blocks=2, day=24, periods=(24.0, 168.0)
+)
+HIGH = NetworkConfig(channels=8, condition_channels=5, household_channels=3, width=32, blocks=2, periods=(7.0,))
+
+
+def inputs(config: NetworkConfig, batch: int = 3, tokens: int = 96) -> list[Tensor]:
+    torch.manual_seed(0)
+    steps = tokens * config.patch
+    is_known = (torch.arange(steps) < steps // 4).float().expand(batch, -1).clone()
+    return [
+        torch.randn(batch, steps, config.channels),
+        torch.linspace(-1, 1, batch),
+        torch.randn(batch, steps, config.channels) * is_known[..., None],
+        is_known,
+        torch.randn(batch, tokens, config.condition_channels),
+        torch.randn(batch, config.household_channels),
+    ]
+
+
+def awake(config: NetworkConfig) -> Transformer:
+    """A network whose zero weights are not zero any more."""
+    torch.manual_seed(1)
+    network = Transformer(config).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+CONFIGS = pytest.mark.parametrize("config", [LOW, HIGH], ids=["day=24", "day=None"])
+
+
+@CONFIGS
+def test_the_output_has_the_shape_of_the_signal(config: NetworkConfig) -> None:
+    given = inputs(config)
+    assert awake(config)(*given).shape == given[0].shape
+
+
+@CONFIGS
+def test_a_new_network_is_silent(config: NetworkConfig) -> None:
+    assert (Transformer(config)(*inputs(config)) == 0).all()
+
+
+@CONFIGS
+def test_entries_of_a_batch_do_not_see_each_other(config: NetworkConfig) -> None:
+    network, given = awake(config), inputs(config)
+    together = network(*given)
+    for row in range(3):
+        torch.testing.assert_close(
+            network(*[part[row : row + 1] for part in given]), together[row : row + 1], atol=1e-5, rtol=1e-4
+        )
+
+
+@CONFIGS
+@pytest.mark.parametrize("place", range(6), ids=["noisy", "noise", "known", "is_known", "condition", "household"])
+def test_every_input_has_a_say(config: NetworkConfig, place: int) -> None:
+    network, given = awake(config), inputs(config)
+    before = network(*given)
+    given[place] = given[place] + 1
+    assert (network(*given) - before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("config", [LOW, HIGH, replace(LOW, blocks=1)], ids=["low", "high", "one block"])
+def test_what_is_known_on_the_left_reaches_the_right_end(config: NetworkConfig) -> None:
+    network, given = awake(config), inputs(config, batch=1)
+    before = network(*given)
+    given[2][:, :4] += 1
+    assert (network(*given) - before)[:, -config.patch * 24 :].abs().max() > 1e-6
+
+
+@CONFIGS
+def test_order_in_time_matters(config: NetworkConfig) -> None:
+    network, given = awake(config), inputs(config, batch=1)
+    turned = [part.flip(1) if part.dim() > 1 and part.shape[1] > 5 else part for part in given]
+    assert (network(*turned).flip(1) - network(*given)).abs().max() > 1e-3
+
+
+@CONFIGS
+def test_gradients_reach_every_weight_once_the_zero_ones_have_moved(config: NetworkConfig) -> None:
+    torch.manual_seed(0)
+    network, given = Transformer(config), inputs(config)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    target = torch.randn_like(given[0])
+    for step in range(3):  # leave, then the modulations, then what they modulate
+        optimiser.zero_grad()
+        ((network(*given) - target) ** 2).mean().backward()  # type: ignore[no-untyped-call]
+        without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+        if step == 0:
+            assert not any(name.startswith("leave") for name in without)
+        optimiser.step()
+    assert without == []
+
+
+def test_attention_is_a_weighted_mean_on_both_paths() -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 4, 70, 8)
+    plain = ((q / 8**0.5) @ k.transpose(-1, -2)).softmax(-1) @ v
+    torch.testing.assert_close(attend(q, k, v), plain, atol=1e-5, rtol=1e-4)
+    short = attend(q[..., :20, :], k[..., :20, :], v[..., :20, :])
+    torch.testing.assert_close(
+        short, ((q[..., :20, :] / 8**0.5) @ k[..., :20, :].transpose(-1, -2)).softmax(-1) @ v[..., :20, :]
+    )
+    ones = torch.ones_like(v)
+    torch.testing.assert_close(attend(q, k, ones), ones)
+
+
+def marked(length: int, place: int) -> Tensor:
+    v = torch.zeros(1, length, 1, 2)
+    v[:, place] = 1
+    return v
+
+
+def test_near_attention_stays_in_its_two_days_and_across_in_its_hour() -> None:
+    q = torch.zeros(1, 96, 1, 2)
+    near = attend_near(q, q, marked(96, 50), 48, 0)[0, :, 0, 0]
+    assert near.nonzero().flatten().tolist() == list(range(48, 96))
+    shifted = attend_near(q, q, marked(96, 50), 48, 24)[0, :, 0, 0]
+    assert shifted.nonzero().flatten().tolist() == list(range(24, 72))
+    across = attend_across(q, q, marked(96, 50), 24)[0, :, 0, 0]
+    assert across.nonzero().flatten().tolist() == [2, 26, 50, 74]
+    torch.testing.assert_close(across[2], torch.tensor(0.25))
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="width=30 with heads=4; the width must be a multiple"):
+        replace(LOW, width=30)
+    with pytest.raises(ValueError, match="no room for 3 rotary periods; the width must be at least 24"):
+        replace(LOW, width=16, periods=(24.0, 12.0, 168.0))
