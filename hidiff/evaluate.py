@@ -73,10 +73,10 @@ class EvaluateConfig:
     """Bootstrap resamples over generated homes for the intervals; 0 for none."""
     half_splits: int = 5
     """Random splits of the real homes that the halves' ceiling is the mean of."""
-    seam_every_days: int = 7
-    """Days from one possible seam to the next, from the generated traces' first standard-time midnight."""
-    seam_offset_days: int = 0
-    """Days from the first midnight to the first seam."""
+    seam_every_days: int = 24
+    """Days after which the pattern of seams comes again; hidiff's own by default."""
+    seam_days: tuple[int, ...] = (0, 14)
+    """Days of the pattern that begin with a seam; day 0 is the standard-time day of the first generated step."""
     latitude_deg: float = -33.87
     """Of the homes, for the night [degrees], positive north."""
     longitude_deg: float = 151.21
@@ -92,8 +92,8 @@ class EvaluateConfig:
                 raise ValueError(f"{name}={getattr(self, name)} is below {low}; raise it")
         if not 1 <= self.year_starts_in_month <= 12:
             raise ValueError(f"year_starts_in_month={self.year_starts_in_month} is outside 1..12")
-        if not 0 <= self.seam_offset_days < self.seam_every_days:
-            raise ValueError(f"seam_offset_days={self.seam_offset_days} is outside 0..seam_every_days - 1")
+        if not self.seam_days or not all(0 <= day < self.seam_every_days for day in self.seam_days):
+            raise ValueError(f"seam_days={self.seam_days} must name days in 0..{self.seam_every_days - 1}")
         if not (-90 <= self.latitude_deg <= 90 and -180 <= self.longitude_deg <= 180):
             raise ValueError(
                 f"latitude_deg={self.latitude_deg}, longitude_deg={self.longitude_deg} is no place"
@@ -270,10 +270,10 @@ def _check(side: str, traces: Traces, config: EvaluateConfig) -> None:
 
 def _panel(traces: Traces, origin: pd.Timestamp, config: EvaluateConfig) -> table.Panel:
     standard = traces.time.tz_localize(None) + standard_offset(traces.time_zone)
-    first = (origin.tz_convert("UTC").tz_localize(None) + standard_offset(traces.time_zone)).ceil("D")
+    first = (origin.tz_convert("UTC").tz_localize(None) + standard_offset(traces.time_zone)).floor("D")
     midnights = np.flatnonzero((standard.hour == 0) & (standard.minute == 0))
     days = np.asarray((standard[midnights] - first) / pd.Timedelta(days=1)).round().astype(np.int64)
-    is_joint = (days - config.seam_offset_days) % config.seam_every_days == 0
+    is_joint = np.isin(days % config.seam_every_days, config.seam_days)
     homes = traces.homes
     return table.Panel(
         load_kw=traces.load_kw.astype(np.float64),

@@ -19,7 +19,8 @@ from hidiff.data.meter_csv import read_readings
 from hidiff.data.parquet import write_homes, write_shard
 from hidiff.data.traces import Traces, concat_homes
 from hidiff.data.weather import read_weather
-from hidiff.diffusion.hierarchy import SHIPPED, HiDiff, make_span
+from hidiff.diffusion.hierarchy import SHIPPED, HiDiff
+from hidiff.diffusion.sampling import make_span
 
 log = logging.getLogger(__name__)
 HOME_YEARS_PER_SHARD = 256

@@ -40,6 +40,8 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.adapters": (5.0, "adapters"),
     "hidiff.cli": (6.0, "commands"),
     "hidiff.demo": (6.0, "commands"),
+    "hidiff.battery_study": (6.0, "commands"),
+    "hidiff.figure_battery_study": (6.0, "commands"),
 }
 GENERATOR = (1.5, "generator")
 FLOOR_0_ONLY = ("physics", "market", "grid", "tariffs")

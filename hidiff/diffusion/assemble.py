@@ -8,6 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hidiff.data import prepare as preparation
+from hidiff.data.calendars import STEPS_PER_DAY
+from hidiff.data.prepare import CLEARNESS, LOAD_OFFSET
+from hidiff.data.solar import MAX_CLEARNESS
+
+from .household import Household
+
 Array = NDArray[np.float32]
 
 
@@ -73,3 +80,24 @@ def scale_to_energy(
         scaled = scaled + share[:, None] * room
     result: Array = scaled.astype(np.float32)
     return result
+
+
+def to_kilowatts(signal: Array, tokens: Array, envelope: Array, person: Household) -> tuple[Array, Array]:
+    """Load and PV [kW], ``(day, 48)`` each, with the energy of each day as its tokens say.
+
+    Load is at most the day's peak, PV at most the capacity and 1.3 times the clear sky; where these bounds
+    bind, the rest of the day makes up for it.
+    """
+    days = len(signal)
+    own = tokens[:days]
+    ratio = np.maximum(np.exp(signal[..., 0]) - LOAD_OFFSET, 0)
+    energy = preparation.day_energy_ratio(own)
+    peak = np.maximum(preparation.peak_ratio(own), energy * 1.02)
+    load = (
+        scale_to_energy(ratio, energy, np.repeat(peak[:, None], STEPS_PER_DAY, axis=1)) * person.mean_load_kw
+    )
+    clear_kw = envelope * person.capacity_kwp
+    cap = np.minimum(MAX_CLEARNESS * clear_kw, person.capacity_kwp)
+    shape = np.clip(signal[..., 1], 0.005, MAX_CLEARNESS) * clear_kw
+    pv = scale_to_energy(shape, own[:, CLEARNESS] * clear_kw.mean(1), cap)
+    return load.astype(np.float32), pv.astype(np.float32)

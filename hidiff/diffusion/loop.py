@@ -184,7 +184,7 @@ def fit(
             keep = min(decay, (1 + state.step) / (10 + state.step))
             for key, parameter in parameters.items():
                 state.average[key].lerp_(parameter.detach(), 1 - keep)
-            recent.append(float(value))
+            recent.append(float(value.detach()))
             bar.update()
             elapsed_s = time.monotonic() - began
             state.seconds = before + elapsed_s

@@ -1,4 +1,4 @@
-"""A model so small that it is trained in seconds: untrained in all but name, whole in all its parts."""
+"""A model so small that it is trained in seconds: it has learned nothing, and has all its parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,12 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_set: Path) -> Pat
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_folder: Path) -> HiDiff:
-    """The model of `tiny_folder`, sampling in two steps."""
+    """The model of `tiny_folder`, sampling in two steps, its networks shaken so that all inputs have a say."""
     model = HiDiff.load(tiny_folder)
     model.sampler = replace(model.sampler, steps=2)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for level in (model.low, model.high):
+            for parameter in level.network.parameters():
+                parameter.add_(0.2 * torch.randn(parameter.shape, generator=rng))
     return model

@@ -145,8 +145,8 @@ def test_config_refuses_nonsense_and_nan() -> None:
         EvaluateConfig(max_homes=3)
     with pytest.raises(ValueError, match="no place"):
         EvaluateConfig(latitude_deg=float("nan"))
-    with pytest.raises(ValueError, match="seam_offset_days=7"):
-        EvaluateConfig(seam_offset_days=7)
+    with pytest.raises(ValueError, match="seam_days"):
+        EvaluateConfig(seam_days=(24,))
 
 
 def test_report_is_markdown_and_csv_and_is_not_overwritten(perfect: pd.DataFrame, tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Every example runs as a newcomer would run it, at a small size, and prints what it promises."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hidiff.data.traces import Traces
+from hidiff.diffusion.hierarchy import SHIPPED
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+needs_model = pytest.mark.skipif(
+    not (SHIPPED / "config.json").exists(), reason=f"the shipped model is not in {SHIPPED}"
+)
+
+
+def run(name: str, *arguments: str, folder: Path) -> str:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error::FutureWarning", str(ROOT / "examples" / name), *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def number_after(words: str, text: str) -> float:
+    found = re.search(rf"^{re.escape(words)}\D*?(-?\d+\.\d+)", text, re.MULTILINE)
+    assert found, f"{words!r} is not in:\n{text}"
+    return float(found[1])
+
+
+def test_every_example_has_a_test_and_is_short() -> None:
+    tested = set(re.findall(r'run\(\s*"(\d\d_\w+\.py)"', Path(__file__).read_text(encoding="utf-8")))
+    assert {path.name for path in EXAMPLES} == tested
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 80 for path in EXAMPLES)
+
+
+@needs_model
+def test_generate_shows_homes_and_saves_what_it_shows(tmp_path: Path) -> None:
+    text = run("01_generate.py", "--homes", "2", "--out", "homes", folder=tmp_path)
+    traces = Traces.from_parquet(tmp_path / "homes")
+    assert traces.load_kw.shape == (2, 17520)
+    assert f"2 homes, 17520 half-hours from {traces.time[0]}" in text
+    for name, load_kwh in zip(traces.names, traces.load_kwh, strict=True):
+        row = re.search(rf"^{name}\s+(\S+)\s+(\S+)", text, re.MULTILINE)
+        assert row and float(row[2]) == pytest.approx(load_kwh, abs=0.1)
+
+
+@needs_model
+def test_home_env_runs_all_four_ways_over_the_same_days(tmp_path: Path) -> None:
+    text = run("02_home_env.py", "--homes", "1", "--days", "2", folder=tmp_path)
+    names = ("random actions", "battery idle", "store surplus", "also fill at night")
+    bills = {name: number_after(name, text) for name in names}
+    assert len(set(bills.values())) == 4
+    assert bills["battery idle"] > 0
+
+
+@needs_model
+def test_battery_schedule_is_best_and_costs_the_same_in_the_environment(tmp_path: Path) -> None:
+    text = run("03_battery_schedule.py", "--days", "2", folder=tmp_path)
+    best = number_after("optimum, by the solver", text)
+    assert number_after("optimum, replayed in the env", text) == best
+    assert best <= number_after("rule: store every surplus", text) <= number_after("battery idle", text)

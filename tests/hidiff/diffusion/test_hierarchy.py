@@ -1,0 +1,385 @@
+"""Years of homes from a model that has learned next to nothing: all that must hold without learning."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hidiff.data import prepare as preparation
+from hidiff.data import solar
+from hidiff.data.calendars import day_grid
+from hidiff.data.synthetic import synthetic_homes
+from hidiff.data.traces import Traces
+from hidiff.diffusion import hierarchy
+from hidiff.diffusion.hierarchy import HiDiff, SamplerConfig, make_span, to_kilowatts
+from hidiff.diffusion.identity import PLACE
+from hidiff.errors import CheckpointError
+
+START = "2030-01-01"
+ZONE = "Australia/Sydney"
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4}
+
+
+@pytest.fixture(scope="module")
+def three(tiny_model: HiDiff) -> Traces:
+    """Three new homes over 2030."""
+    return tiny_model.sample(homes=3, start=START, seed=1)
+
+
+def span_of(model: HiDiff, start: str = START, years: int = 1, zone: str = ZONE) -> hierarchy.Span:
+    return make_span(start, years, zone, model.low.config, model.high.config)
+
+
+# ---------------------------------------------------------------- time
+
+
+@pytest.mark.parametrize(
+    ("start", "years", "steps"),
+    [("2030-01-01", 1, 17520), ("2032-01-01", 1, 17568), ("2031-07-01", 1, 17568), ("2030-07-01", 3, 52608)],
+)
+def test_a_year_is_twelve_months_on_the_local_clock(
+    tiny_model: HiDiff, start: str, years: int, steps: int
+) -> None:
+    span = span_of(tiny_model, start, years)
+    assert len(span.time) == steps
+    local = span.time.tz_convert(ZONE)
+    assert local[0] == pd.Timestamp(start, tz=ZONE)
+    assert local[-1] + pd.Timedelta(minutes=30) == pd.Timestamp(start, tz=ZONE) + pd.DateOffset(years=years)
+    assert (np.diff(span.time.as_unit("us").asi8) == 1_800_000_000).all()
+
+
+@pytest.mark.parametrize("zone", [ZONE, "Europe/Paris", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Santiago"])
+@pytest.mark.parametrize("years", [1, 2, 5])
+def test_the_grid_holds_every_asked_step_and_the_levels_cover_it(
+    tiny_model: HiDiff, zone: str, years: int
+) -> None:
+    span = span_of(tiny_model, "2030-01-01", years, zone)
+    assert span.grid.time[span.lead] == span.time[0]
+    assert 0 <= span.lead < 48
+    assert span.lead + len(span.time) <= span.layout.days * 48
+    assert len(span.grid) >= span.layout.days
+    config = tiny_model.high.config
+    assert (len(span.grid) - config.context_days) % (config.window_days - config.context_days) == 0
+
+
+def test_a_year_in_sydney_begins_at_local_midnight(three: Traces) -> None:
+    assert three.time[0] == pd.Timestamp("2029-12-31 13:00", tz="UTC")
+    assert three.load_kw.shape == three.pv_kw.shape == (3, 17520)
+    assert three.load_kw.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("start", "years", "zone", "message"),
+    [
+        ("soon", 1, ZONE, "start='soon' is not a date"),
+        ("", 1, ZONE, "give a naive local date"),
+        ("2030-02-30", 1, ZONE, "is not a date"),
+        ("2030-01-01T12:00", 1, ZONE, "has a time of day"),
+        ("2030-01-01T00:00+10:00", 1, ZONE, "give a naive local date"),
+        ("1066-10-14", 1, ZONE, "between 1900 and 2150"),
+        (START, 0, ZONE, "years=0; ask for a whole number of years"),
+        (START, -2, ZONE, "years=-2"),
+        (START, 1.5, ZONE, "years=1.5"),
+        (START, 400, ZONE, "years=400; ask for a whole number of years, 1 to 100"),
+        (START, 1, "Sydney", "unknown time zone 'Sydney'"),
+        ("1970-01-01", 1, "Asia/Kathmandu", "was off its half-hours of today"),
+    ],
+)
+def test_spans_that_are_none_are_refused(
+    tiny_model: HiDiff, start: str, years: Any, zone: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        span_of(tiny_model, start, years, zone)
+
+
+# ---------------------------------------------------------------- physics
+
+
+def test_load_and_pv_are_physical_in_every_step(three: Traces) -> None:
+    capacity = three.homes["pv_capacity_kwp"].to_numpy()
+    assert np.isfinite(three.load_kw).all() and np.isfinite(three.pv_kw).all()
+    assert (three.load_kw >= 0).all() and (three.load_kw.mean(1) > 0.01).all()
+    assert (three.pv_kw >= 0).all() and (three.pv_kw <= capacity[:, None] * (1 + 1e-6)).all()
+    assert (three.pv_kw.max(1) > 0.2 * capacity).all()
+
+
+def test_pv_is_exactly_zero_while_the_sun_is_down(three: Traces) -> None:
+    sky = solar.clear_sky(three.time)
+    night = sky.apparent_zenith > 90
+    assert 0.4 < night.mean() < 0.6
+    assert (three.pv_kw[:, night] == 0).all()
+    noon = sky.apparent_zenith < 60
+    assert (three.pv_kw[:, noon] > 0).all()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/Los_Angeles"])
+def test_the_sun_of_other_time_zones_stands_high_at_noon(tiny_model: HiDiff, zone: str) -> None:
+    traces = tiny_model.sample(start="2030-07-01", time_zone=zone, steps=1, seed=2)
+    assert traces.time[0] == pd.Timestamp("2030-07-01", tz=zone)
+    local = traces.time.tz_convert(zone)
+    by_hour = pd.Series(traces.pv_kw[0]).groupby(local.hour).mean()
+    assert 10 <= by_hour.idxmax() <= 14
+    assert by_hour[[22, 23, 0, 1, 2, 3]].max() == 0
+
+
+def test_energies_in_the_table_of_homes_are_those_of_the_traces(three: Traces) -> None:
+    np.testing.assert_allclose(three.homes["annual_kwh"], three.load_kwh, rtol=1e-5)
+    np.testing.assert_allclose(three.homes["annual_pv_kwh"], three.pv_kwh, rtol=1e-5)
+    assert three.homes.index.tolist() == ["new-000000", "new-000001", "new-000002"]
+    assert (three.homes["mode"] == "new").all()
+
+
+def test_day_energies_are_those_of_the_high_level(tiny_model: HiDiff) -> None:
+    """Half-hours are drawn at random; their days must add up to the tokens they were given."""
+    (person,) = tiny_model.households(1, seed=5)
+    rng = np.random.default_rng(0)
+    grid = day_grid(pd.Timestamp("2030-01-01"), 60, ZONE)
+    tokens = rng.normal(0, 0.4, (60, 8)).astype(np.float32)
+    tokens[:, preparation.PEAK] += 1
+    tokens[:, preparation.CLEARNESS] = rng.uniform(0.05, 0.95, 60)
+    signal = np.stack([rng.normal(-0.5, 0.8, (60, 48)), rng.uniform(-0.1, 1.4, (60, 48))], axis=-1)
+    envelope = solar.envelope_kw(solar.clear_sky_of_days(grid.dates), person.roof, 1.0).reshape(60, 48)
+    load, pv = to_kilowatts(signal.astype(np.float32), tokens, envelope, person)
+    asked = preparation.day_energy_ratio(tokens) * person.mean_load_kw
+    np.testing.assert_allclose(load.mean(1), asked, rtol=1e-5)
+    peak = np.maximum(preparation.peak_ratio(tokens), 1.02 * preparation.day_energy_ratio(tokens))
+    assert (load.max(1) <= peak * person.mean_load_kw * (1 + 1e-5)).all()
+    clear = envelope.mean(1) * person.capacity_kwp * tokens[:, preparation.CLEARNESS]
+    np.testing.assert_allclose(pv.mean(1), clear, rtol=1e-4)
+
+
+def test_a_day_whose_shape_is_nearly_all_zero_keeps_its_energy(tiny_model: HiDiff) -> None:
+    (person,) = tiny_model.households(1, seed=5)
+    signal = np.full((1, 48, 2), -9.0, dtype=np.float32)  # no load at all …
+    signal[0, 30, 0] = 0.0  # … but in one half-hour
+    tokens = np.zeros((1, 8), dtype=np.float32)
+    load, _ = to_kilowatts(signal, tokens, np.zeros((1, 48), np.float32), person)
+    assert load.mean() == pytest.approx(preparation.day_energy_ratio(tokens)[0] * person.mean_load_kw, rel=1e-5)
+
+
+def test_homes_of_a_call_stand_under_one_sky(tiny_model: HiDiff) -> None:
+    """The noise of the clearness is partly shared; the noise of the load is not."""
+    span = span_of(tiny_model)
+    weather = tiny_model.regional.sample(span.grid.dates, 0)
+    sampling = hierarchy._Sampling(tiny_model, span, weather, 0, tiny_model.sampler, "cpu")
+    first, second = (sampling._noise(person, 24).numpy() for person in tiny_model.households(2, 0))
+    assert np.corrcoef(first[:, 1], second[:, 1])[0, 1] == pytest.approx(0.35, abs=0.12)
+    assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.15
+    assert first.std(0) == pytest.approx([1, 1], abs=0.12)
+
+
+# ---------------------------------------------------------------- one home, one trace
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_trace_does_not_depend_on_the_batch_size(tiny_model: HiDiff, three: Traces, batch_size: int) -> None:
+    again = tiny_model.sample(homes=3, start=START, seed=1, batch_size=batch_size)
+    np.testing.assert_allclose(again.load_kw, three.load_kw, **CLOSE)
+    np.testing.assert_allclose(again.pv_kw, three.pv_kw, **CLOSE)
+
+
+def test_a_trace_does_not_depend_on_the_homes_asked_with_it(tiny_model: HiDiff, three: Traces) -> None:
+    alone = tiny_model.sample(homes=1, start=START, seed=1)
+    np.testing.assert_allclose(alone.load_kw[0], three.load_kw[0], **CLOSE)
+    np.testing.assert_allclose(alone.pv_kw[0], three.pv_kw[0], **CLOSE)
+    assert alone.homes.index[0] == three.homes.index[0]
+
+
+def test_the_same_call_gives_the_same_bits(tiny_model: HiDiff, three: Traces) -> None:
+    again = tiny_model.sample(homes=3, start=START, seed=1)
+    np.testing.assert_array_equal(again.load_kw, three.load_kw)
+    np.testing.assert_array_equal(again.pv_kw, three.pv_kw)
+
+
+def test_homes_can_be_made_from_the_middle_on(tiny_model: HiDiff, three: Traces) -> None:
+    (last,) = tiny_model.sample_batches(3, 1, START, 1, skip=2)
+    assert last.names == ["new-000002"]
+    np.testing.assert_allclose(last.load_kw[0], three.load_kw[2], **CLOSE)
+
+
+def test_homes_and_seeds_differ(tiny_model: HiDiff, three: Traces) -> None:
+    other = tiny_model.sample(homes=1, start=START, seed=2)
+    for a, b in ((three.load_kw[0], three.load_kw[1]), (three.load_kw[0], other.load_kw[0])):
+        assert np.abs(a - b).mean() > 0.05 * a.mean()
+
+
+def test_two_years_begin_with_the_first_one_and_cross_new_year_without_a_seam(
+    tiny_model: HiDiff, three: Traces
+) -> None:
+    two = tiny_model.sample(homes=1, years=2, start=START, seed=1)
+    assert two.load_kw.shape == (1, 2 * 17520)
+    np.testing.assert_allclose(two.load_kw[0, :17520], three.load_kw[0], **CLOSE)
+    first, second = two.load_kw[0].reshape(2, -1)
+    assert np.abs(first - second).mean() > 0.05 * first.mean()
+    assert two.homes["annual_kwh"].iloc[0] == pytest.approx(two.load_kwh[0] / 2, rel=1e-5)
+
+
+# ---------------------------------------------------------------- what can be asked
+
+
+def test_asked_energy_and_capacity_are_met(tiny_model: HiDiff) -> None:
+    traces = tiny_model.sample(homes=2, start="2032-01-01", annual_kwh=5000, pv_kwp=6.5, steps=1)
+    np.testing.assert_allclose(traces.load_kwh, 5000, rtol=1e-5)
+    assert (traces.homes["pv_capacity_kwp"] == 6.5).all()
+    assert (traces.pv_kw.max(1) > 2.5).all() and (traces.pv_kw <= 6.5 * (1 + 1e-6)).all()
+
+
+def test_no_panels_generate_nothing(tiny_model: HiDiff) -> None:
+    traces = tiny_model.sample(homes=1, start=START, pv_kwp=0, steps=1)
+    assert not traces.pv_kw.any()
+    assert traces.homes["pv_capacity_kwp"].iloc[0] == 0
+    assert traces.load_kw.mean() > 0.01
+
+
+def test_homes_like_training_homes_carry_their_statistics(tiny_model: HiDiff) -> None:
+    name = tiny_model.homes[-1]
+    (home,) = tiny_model.households(1, 0, mode="like", household=[name])
+    assert home.name == f"like-{name}"
+    np.testing.assert_array_equal(home.statistics, tiny_model.statistics[-1])
+    np.testing.assert_array_equal(home.style, tiny_model.styles[-1])
+    assert home.capacity_kwp == pytest.approx(tiny_model.capacity_kwp[-1])
+    traces = tiny_model.sample(mode="like", household=[name], start=START, steps=1)
+    assert traces.homes["mode"].tolist() == ["like"]
+
+
+def test_one_name_is_as_good_as_a_list_of_one(tiny_model: HiDiff) -> None:
+    name = tiny_model.homes[0]
+    assert tiny_model.households(1, 0, mode="like", household=name)[0].name == f"like-{name}"
+
+
+def test_without_names_every_training_home_comes_once_before_any_comes_again(tiny_model: HiDiff) -> None:
+    count = len(tiny_model.homes)
+    homes = tiny_model.households(count + 1, 3, mode="like")
+    assert {home.name for home in homes[:count]} == {f"like-{name}" for name in tiny_model.homes}
+    assert homes[-1].name == f"{homes[0].name}-2"
+    assert homes[-1].key != homes[0].key
+    assert [home.name for home in tiny_model.households(2, 3, mode="like")] == [h.name for h in homes[:2]]
+
+
+def test_readings_give_a_home_of_their_size(tiny_model: HiDiff) -> None:
+    readings = synthetic_homes(2, 30, start="2012-10-20", seed=9)
+    homes = tiny_model.households(2, 0, mode="from-readings", readings=readings)
+    assert [home.name for home in homes] == [f"readings-{name}" for name in readings.names]
+    for row, home in enumerate(homes):
+        assert home.capacity_kwp == pytest.approx(readings.homes["pv_capacity_kwp"].iloc[row])
+        assert home.mean_load_kw == pytest.approx(readings.load_kw[row].mean(), rel=0.5)
+        assert np.isfinite(home.statistics).all() and np.isfinite(home.style).all()
+    traces = tiny_model.sample(homes=1, mode="from-readings", readings=readings, start=START, steps=1)
+    assert traces.homes["mode"].tolist() == ["from-readings"]
+
+
+def test_readings_with_gaps_count_their_whole_days(tiny_model: HiDiff) -> None:
+    readings = synthetic_homes(1, 30, start="2012-06-20", seed=9)
+    load = readings.load_kw.copy()
+    load[0, 48 * 3 : 48 * 12 : 50] = np.nan
+    gaps = Traces(load, readings.pv_kw, readings.time, readings.homes)
+    (home,) = tiny_model.households(1, 0, mode="from-readings", readings=gaps)
+    assert np.isfinite(home.statistics).all() and np.isfinite(home.style).all()
+
+
+def test_a_home_that_reads_no_pv_gets_none(tiny_model: HiDiff) -> None:
+    readings = synthetic_homes(1, 20, seed=9)
+    dark = Traces(
+        readings.load_kw, 0 * readings.pv_kw, readings.time, readings.homes.assign(pv_capacity_kwp=0.0)
+    )
+    (home,) = tiny_model.households(1, 0, mode="from-readings", readings=dark)
+    assert home.capacity_kwp == 0 and np.isfinite(home.statistics).all()
+    assert home.statistics[PLACE["tilt"]] == pytest.approx(tiny_model.reader.population[PLACE["tilt"]])
+
+
+@pytest.mark.parametrize("days", [2, 4, 13])
+def test_less_than_two_weeks_of_readings_are_refused(tiny_model: HiDiff, days: int) -> None:
+    with pytest.raises(ValueError, match=rf"'synthetic-00000' has {days} whole days of readings; 14 are needed"):
+        tiny_model.households(1, 0, mode="from-readings", readings=synthetic_homes(1, days))
+
+
+def test_given_weather_is_what_the_homes_live_under(tiny_model: HiDiff, three: Traces) -> None:
+    dates = pd.date_range("2029-12-01", "2031-02-01")
+    dull = pd.DataFrame({"clearness": 0.15, "temperature_max_c": 45.0}, index=dates)
+    traces = tiny_model.sample(homes=1, start=START, seed=1, weather=dull)
+    assert np.abs(traces.pv_kw[0] - three.pv_kw[0]).max() > 1e-3
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"homes": 0}, "homes=0; ask for a whole number of homes"),
+        ({"homes": -1}, "homes=-1"),
+        ({"homes": 2.5}, "homes=2.5"),
+        ({"mode": "old"}, "unknown mode 'old'; there are new, like and from-readings"),
+        ({"mode": "like", "household": ["nobody"]}, "unknown household 'nobody'; the model was trained on"),
+        ({"household": ["synthetic-00001"]}, "mode is 'new'; ask for mode like"),
+        ({"mode": "from-readings"}, "mode from-readings and readings go together"),
+        ({"annual_kwh": 0}, r"annual_kwh=0 lies outside 100\.\.200000"),
+        ({"annual_kwh": np.nan}, "annual_kwh=nan"),
+        ({"pv_kwp": -1}, "pv_kwp=-1 lies outside"),
+        ({"steps": 0}, "steps=0; sampling needs at least 1"),
+        ({"steps": -3}, "steps=-3"),
+        ({"solver": "euler"}, r"unknown solver 'euler'; there are heun, dpm\+\+2m"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"device": "tpu"}, "unknown device 'tpu'; there are cpu and cuda"),
+        ({"time_zone": "Mars/Olympus"}, "unknown time zone"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_any_work(
+    tiny_model: HiDiff, choices: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny_model.sample_batches(**{"homes": 1, **choices})
+
+
+def test_a_household_named_twice_is_refused(tiny_model: HiDiff) -> None:
+    with pytest.raises(ValueError, match="is named twice; ask for more homes"):
+        tiny_model.households(2, 0, mode="like", household=[tiny_model.homes[0]] * 2)
+
+
+def test_weather_must_cover_every_asked_day(tiny_model: HiDiff) -> None:
+    half = pd.DataFrame({"clearness": 0.5}, index=pd.date_range("2029-12-01", "2030-06-30"))
+    with pytest.raises(ValueError, match=r"covers 2029-12-01 to 2030-06-30, but 2030-07-01 is needed \(184 days"):
+        tiny_model.sample_batches(1, 1, START, weather=half)
+    with pytest.raises(ValueError, match="covers no day"):
+        tiny_model.sample_batches(1, 1, START, weather=half.iloc[:0])
+    with pytest.raises(ValueError, match="none of the columns temperature_max_c"):
+        tiny_model.sample_batches(1, 1, START, weather=half.rename(columns={"clearness": "sun"}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("steps", 1001), ("solver", "x"), ("regional_share", 1.5)]
+)
+def test_sampler_settings_are_checked(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=field if field != "solver" else "unknown solver"):
+        replace(SamplerConfig(), **{field: value})  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- on disk
+
+
+def test_a_saved_model_makes_the_same_traces(tiny_model: HiDiff, three: Traces, tmp_path: Path) -> None:
+    tiny_model.save(tmp_path / "again", "card")
+    again = HiDiff.load(tmp_path / "again")
+    assert again.sampler == tiny_model.sampler and again.homes == tiny_model.homes
+    assert again.notes == tiny_model.notes
+    traces = again.sample(homes=1, start=START, seed=1)
+    np.testing.assert_allclose(traces.load_kw[0], three.load_kw[0], **CLOSE)
+
+
+def test_a_config_of_another_model_is_refused(tiny_model: HiDiff, tmp_path: Path) -> None:
+    import json
+
+    tiny_model.save(tmp_path, "card")
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_text())
+    for change in ({"low": {"width": 64}}, {"low": {"colour": 1}}, {"homes": ["one"]}, {"sampler": {"steps": 0}}):
+        file.write_text(json.dumps({**config, **change}))
+        with pytest.raises(CheckpointError, match="does not hold a model of this version"):
+            HiDiff.load(tmp_path)
+    del config["high"]
+    file.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="'high'"):
+        HiDiff.load(tmp_path)
