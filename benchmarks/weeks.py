@@ -46,7 +46,9 @@ def figure_weeks(real: Traces, generated: Traces, firsts: list[int]):
 
 def main() -> None:
     """Draw the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("docs/weeks.png"))
     parser.add_argument("--model", type=Path, default=None)
@@ -60,7 +62,8 @@ def main() -> None:
     real = homes.select(sorted(stream.permutation(homes.names)[: arguments.homes]))
     generated = model.sample(homes=arguments.homes, start=YEAR[0], seed=arguments.seed, progress=True)
     by_energy = [
-        side.select([side.names[row] for row in np.argsort(side.load_kw.sum(1))]) for side in (real, generated)
+        side.select([side.names[row] for row in np.argsort(side.load_kw.sum(1))])
+        for side in (real, generated)
     ]
     firsts = [int(week) * 336 for week in np.sort(stream.permutation(52)[: arguments.homes])]
     figure_weeks(*by_energy, firsts).savefig(arguments.out, dpi=110)

@@ -76,7 +76,7 @@ class EvaluateConfig:
     seam_every_days: int = 24
     """Days after which the pattern of seams comes again; hidiff's own by default."""
     seam_days: tuple[int, ...] = (0, 14)
-    """Days of the pattern that begin with a seam; day 0 is the standard-time day of the first generated step."""
+    """Days of the pattern that begin with a seam; day 0 is the standard day of the first generated step."""
     latitude_deg: float = -33.87
     """Of the homes, for the night [degrees], positive north."""
     longitude_deg: float = 151.21

@@ -52,7 +52,7 @@ def typical_days(study: BatteryStudy) -> slice:
         load=("load", "mean"), pv=("pv", "mean"), first=("step", "min"), steps=("step", "size")
     )
     per_day = round(pd.Timedelta(days=1) / (study.time[1] - study.time[0]))
-    good = (days["steps"] == per_day) & (days.index.dayofweek < 5)
+    good = (days["steps"] == per_day) & (days.index.day_of_week < 5)
     pair = good & good.shift(-1, fill_value=False)
     if not pair.any():
         raise ValueError(f"the study's {len(days)} days hold no two whole weekdays in a row")

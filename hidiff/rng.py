@@ -1,7 +1,7 @@
 """Random numbers that belong to a thing, not to an order of calls.
 
-Noise is a pure function of its key, ``(seed, home, level, segment, …)``, so a trace does not depend on the batch
-size, the order, the shard or the worker that made it. Philox is counter based: a key is all the state there is.
+Noise is a pure function of its key, ``(seed, home, level, segment, …)``, so a trace does not depend on the
+batch size, the order, the shard or the worker that made it. Philox is counter based: a key is all its state.
 """
 
 import hashlib

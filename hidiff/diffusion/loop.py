@@ -34,7 +34,7 @@ class LoopConfig:
     learning_rate: float = 1e-3
     warmup_steps: int = 300
     weight_decay: float = 0.01
-    ema_halflife_steps: float = 700.0
+    ema_halflife_steps: float = 500.0
     """Steps after which a weight counts half in the averaged weights."""
     gradient_limit: float = 1.0
     """Largest norm of the gradient."""

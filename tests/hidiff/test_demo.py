@@ -109,7 +109,7 @@ def test_typical_days_are_two_whole_weekdays_from_local_midnight(study: BatteryS
     days = study.time[typical_days(study)].tz_convert(study.time_zone)
     assert len(days) == 24
     assert days[0].hour == 0 and days[12] == days[0] + pd.Timedelta(days=1)
-    assert days[0].dayofweek < 4
+    assert days[0].day_of_week < 4
     load_kw, pv_kw = study.load_kw[typical_days(study)], study.pv_kw[typical_days(study)]
     assert load_kw.mean() == pytest.approx(study.load_kw.mean(), rel=0.3)
     assert pv_kw.mean() == pytest.approx(study.pv_kw.mean(), rel=0.3)
@@ -137,7 +137,7 @@ def test_the_table_for_the_terminal_holds_every_bill(study: BatteryStudy) -> Non
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, study: BatteryStudy) -> None:
-    """The study is tested above and the pictures elsewhere: here the one is given and the others are coarse."""
+    """The study is tested above and the pictures elsewhere: here one is given, the others coarse."""
     monkeypatch.setattr(demo_module, "study_battery", lambda traces, *, progress: study)
     monkeypatch.setattr(report_page, "_DPI", 30)
 

@@ -40,7 +40,9 @@ def test_the_clock_is_an_hour_ahead_of_standard_time_in_sydneys_summer_alone() -
 
 
 @pytest.mark.parametrize(
-    ("date", "before", "after"), [("2011-10-02", 0.0, 1.0), ("2012-04-01", 1.0, 0.0)], ids=["spring", "autumn"]
+    ("date", "before", "after"),
+    [("2011-10-02", 0.0, 1.0), ("2012-04-01", 1.0, 0.0)],
+    ids=["spring", "autumn"],
 )
 def test_the_clock_changes_at_two_in_the_standard_night(date: str, before: float, after: float) -> None:
     ahead_h = (calendars.day_grid(pd.Timestamp(date), 1, SYDNEY).clock_hour[0] - np.arange(48) / 2) % 24
@@ -50,7 +52,9 @@ def test_the_clock_changes_at_two_in_the_standard_night(date: str, before: float
 
 def test_holidays_are_those_of_new_south_wales_and_the_days_between_the_years() -> None:
     found = calendars.is_holiday(
-        dates("2012-12-25", "2012-01-26", "2012-12-28", "2012-12-24", "2012-04-06", "2012-07-04", "2012-06-11")
+        dates(
+            "2012-12-25", "2012-01-26", "2012-12-28", "2012-12-24", "2012-04-06", "2012-07-04", "2012-06-11"
+        )
     )
     assert found.tolist() == [True, True, True, False, True, False, True]
 

@@ -99,9 +99,7 @@ def test_hidden_days_leave_no_trace(traces: Traces) -> None:
     changed = traces.load_kw.copy()
     changed[0, 60 * 48 :] *= 9
     seen = prepare(traces, hidden=hidden)
-    other = prepare(
-        Traces(changed, traces.pv_kw, traces.time, traces.homes, traces.time_zone), hidden=hidden
-    )
+    other = prepare(Traces(changed, traces.pv_kw, traces.time, traces.homes, traces.time_zone), hidden=hidden)
     assert not seen.is_known[0, 50:].any()
     assert np.isnan(seen.load_log_ratio[0, 50:]).all() and np.isnan(seen.tokens[0, 50:]).all()
     np.testing.assert_array_equal(seen.load_log_ratio, other.load_log_ratio)

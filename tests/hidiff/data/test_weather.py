@@ -30,7 +30,9 @@ def test_a_daily_file_comes_as_it_is(tmp_path: Path) -> None:
 
 def test_half_hours_become_extremes_and_clearness_of_the_day(tmp_path: Path) -> None:
     time = pd.date_range("2030-01-01", periods=4 * 48, freq="30min")
-    ghi = solar.clear_sky_of_days(pd.date_range("2030-01-01", periods=4)).ghi * np.repeat([1, 0.5, 0.2, 0], 48)
+    ghi = solar.clear_sky_of_days(pd.date_range("2030-01-01", periods=4)).ghi * np.repeat(
+        [1, 0.5, 0.2, 0], 48
+    )
     temperature = 20 + np.tile(np.linspace(-5, 5, 48), 4)
     pd.DataFrame({"local_time": time, "temperature_c": temperature, "ghi_w_m2": ghi}).to_parquet(
         tmp_path / "w.parquet"
@@ -90,9 +92,7 @@ def prepared() -> Prepared:
 def test_observed_weather_is_the_files_temperature_and_the_homes_clearness(
     tmp_path: Path, prepared: Prepared
 ) -> None:
-    path = daily_file(
-        tmp_path, 60, "2012-11-15", temperature_max_c=np.arange(60) / 2, temperature_min_c=-1.0
-    )
+    path = daily_file(tmp_path, 60, "2012-11-15", temperature_max_c=np.arange(60) / 2, temperature_min_c=-1.0)
     weather = observed_weather(prepared, path)
     assert list(weather.columns) == ["temperature_max_c", "temperature_min_c", "clearness"]
     assert weather.index.equals(prepared.grid.dates)
@@ -117,7 +117,11 @@ def test_observed_weather_needs_temperature_on_every_day_that_a_home_knows(
 def test_without_pv_there_is_no_clearness() -> None:
     traces = synthetic_homes(2, 15)
     dark = Traces(
-        traces.load_kw, 0 * traces.pv_kw, traces.time, traces.homes.assign(pv_capacity_kwp=0.0), traces.time_zone
+        traces.load_kw,
+        0 * traces.pv_kw,
+        traces.time,
+        traces.homes.assign(pv_capacity_kwp=0.0),
+        traces.time_zone,
     )
     with pytest.raises(ValueError, match="no home has PV"):
         regional_clearness(prepare(dark))
@@ -127,6 +131,8 @@ def test_without_pv_there_is_no_clearness() -> None:
 def test_the_airports_file_covers_the_three_years(data_dir: Path) -> None:
     (path,) = sorted((data_dir / "weather").glob("*.parquet"))
     weather = read_weather(path)
-    assert weather.loc["2013-01-18", "temperature_max_c"] > 44  # Sydney's record at the time, 45.8 in the city
+    assert (
+        weather.loc["2013-01-18", "temperature_max_c"] > 44
+    )  # Sydney's record at the time, 45.8 in the city
     assert (weather["temperature_max_c"] >= weather["temperature_min_c"]).all()
     assert weather.index[0] <= pd.Timestamp("2010-07-01") and weather.index[-1] >= pd.Timestamp("2013-06-30")

@@ -1,12 +1,23 @@
 """Windows that cover every day once, and energies that come out exactly."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hidiff.diffusion.assemble import Layout, scale_to_energy
+from hidiff.data import prepare as preparation
+from hidiff.data import solar
+from hidiff.diffusion.assemble import Layout, scale_to_energy, to_kilowatts
+from hidiff.diffusion.household import Household
+from hidiff.diffusion.identity import PLACE, STATISTICS
+
+HOME = Household(
+    "h", "h", "new", np.zeros(len(STATISTICS), np.float32), np.zeros(16, np.float32), capacity_kwp=2.5
+)
+HOME.statistics[PLACE["tilt"]] = 20
+HOME.statistics[PLACE["log_mean_load"]] = -0.5
 
 
 @given(days=st.integers(1, 1200), window=st.sampled_from([6, 8, 14]), context=st.sampled_from([1, 2]))
@@ -60,7 +71,9 @@ def test_any_mean_that_the_cap_can_hold_is_met(shape: np.ndarray, cap: np.ndarra
 def test_without_a_cap_in_the_way_the_shape_stays(shape: np.ndarray, mean: np.ndarray) -> None:
     shape = shape + 0.1
     scaled = scale_to_energy(shape, mean, np.full_like(shape, 1e6))
-    np.testing.assert_allclose(scaled * shape.sum(1)[:, None], shape * 12 * mean[:, None], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        scaled * shape.sum(1)[:, None], shape * 12 * mean[:, None], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_a_capped_step_gives_the_rest_to_the_others() -> None:
@@ -90,3 +103,29 @@ def test_the_mean_is_met_to_a_millionth_on_days_of_power() -> None:
     mean = rng.uniform(0.2, 3, 200)
     cap = np.repeat(np.maximum(shape.max(1) * 0.5, 1.1 * mean)[:, None], 48, axis=1)
     assert scale_to_energy(shape, mean, cap).mean(1, dtype=np.float64) == pytest.approx(mean, rel=1e-6)
+
+
+def test_day_energies_are_those_of_the_high_level() -> None:
+    """Half-hours are drawn at random; their days must add up to the tokens they were given."""
+    rng = np.random.default_rng(0)
+    dates = pd.date_range("2030-01-01", periods=60)
+    tokens = rng.normal(0, 0.4, (60, 8)).astype(np.float32)
+    tokens[:, preparation.PEAK] += 1
+    tokens[:, preparation.CLEARNESS] = rng.uniform(0.05, 0.95, 60)
+    signal = np.stack([rng.normal(-0.5, 0.8, (60, 48)), rng.uniform(-0.1, 1.4, (60, 48))], axis=-1)
+    envelope = solar.envelope_kw(solar.clear_sky_of_days(dates), HOME.roof, 1.0).reshape(60, 48)
+    load, pv = to_kilowatts(signal.astype(np.float32), tokens, envelope, HOME)
+    asked = preparation.day_energy_ratio(tokens) * HOME.mean_load_kw
+    np.testing.assert_allclose(load.mean(1), asked, rtol=1e-5)
+    peak = np.maximum(preparation.peak_ratio(tokens), 1.02 * preparation.day_energy_ratio(tokens))
+    assert (load.max(1) <= peak * HOME.mean_load_kw * (1 + 1e-5)).all()
+    clear = envelope.mean(1) * HOME.capacity_kwp * tokens[:, preparation.CLEARNESS]
+    np.testing.assert_allclose(pv.mean(1), clear, rtol=1e-4)
+
+
+def test_a_day_whose_shape_is_nearly_all_zero_keeps_its_energy() -> None:
+    signal = np.full((1, 48, 2), -9.0, dtype=np.float32)  # no load at all …
+    signal[0, 30, 0] = 0.0  # … but in one half-hour
+    tokens = np.zeros((1, 8), dtype=np.float32)
+    load, _ = to_kilowatts(signal, tokens, np.zeros((1, 48), np.float32), HOME)
+    assert load.mean() == pytest.approx(preparation.day_energy_ratio(tokens)[0] * HOME.mean_load_kw, rel=1e-5)

@@ -15,7 +15,9 @@ def prior() -> Prior:
     return Prior.fit(values)
 
 
-def make(prior: Prior, place: int = 0, annual_kwh: float | None = None, pv_kwp: float | None = None) -> Household:
+def make(
+    prior: Prior, place: int = 0, annual_kwh: float | None = None, pv_kwp: float | None = None
+) -> Household:
     return new_household(prior, random.generator(1, "household", place), place, annual_kwh, pv_kwp)
 
 

@@ -21,7 +21,10 @@ def levels() -> Levels:
     weather = np.random.default_rng(0).uniform(0.1, 30, (len(prepared.grid), 3)).astype(np.float32)
     statistics, bank = household_tables(prepared, weather, seed=0, stretches=3)
     torch.manual_seed(0)
-    low, high = LowLevel(LowConfig(width=40, blocks=1)), HighLevel(HighConfig(width=32, blocks=1, window_days=42))
+    low, high = (
+        LowLevel(LowConfig(width=40, blocks=1)),
+        HighLevel(HighConfig(width=32, blocks=1, window_days=42)),
+    )
     scales(low, high, prepared, weather, statistics, bank)
     return (
         prepared,
@@ -34,9 +37,13 @@ def test_what_the_levels_see_has_mean_zero_and_spread_one(levels: Levels) -> Non
     prepared, low, high = levels
     known = torch.from_numpy(prepared.is_known)
     load = low.signal[known][..., 0]
-    assert float(load.mean()) == pytest.approx(0, abs=1e-3) and float(load.std()) == pytest.approx(1, abs=1e-2)
+    assert float(load.mean()) == pytest.approx(0, abs=1e-3) and float(load.std()) == pytest.approx(
+        1, abs=1e-2
+    )
     clear = low.signal[..., 1][torch.from_numpy(prepared.is_sunny)]
-    assert float(clear.mean()) == pytest.approx(0, abs=1e-3) and float(clear.std()) == pytest.approx(1, abs=1e-2)
+    assert float(clear.mean()) == pytest.approx(0, abs=1e-3) and float(clear.std()) == pytest.approx(
+        1, abs=1e-2
+    )
     for home in range(2):  # each home by its own mean and spread
         own = high.tokens[home, known[home]]
         assert own.mean(0).tolist() == pytest.approx([0] * 8, abs=1e-3)
@@ -78,7 +85,7 @@ def test_the_condition_of_an_hour_holds_its_clock_its_block_and_its_sky(levels: 
     torch.testing.assert_close(hour[3, 9, 27:35], tokens[0, 3])
     assert float(hour[3, 9, 35]) == pytest.approx(float(tokens[0, 3, 2]))  # 8:00 to 12:00
     assert float(hour[3, 23, 35]) == pytest.approx(float(tokens[0, 3, 5]))
-    assert (hour[..., 36] == pytest.approx(0.1))
+    assert hour[..., 36] == pytest.approx(0.1)
     sine = np.sin(2 * np.pi * prepared.grid.clock_hour[3, 18] / 24)
     assert float(hour[3, 9, 0]) == pytest.approx(sine, abs=1e-5)
 

@@ -9,9 +9,18 @@ from torch import Tensor
 from hidiff.diffusion.network import NetworkConfig, Transformer, attend, attend_across, attend_near
 
 LOW = NetworkConfig(
-    channels=2, condition_channels=5, household_channels=3, patch=2, width=32, blocks=2, day=24, periods=(24.0, 168.0)
+    channels=2,
+    condition_channels=5,
+    household_channels=3,
+    patch=2,
+    width=32,
+    blocks=2,
+    day=24,
+    periods=(24.0, 168.0),
 )
-HIGH = NetworkConfig(channels=8, condition_channels=5, household_channels=3, width=32, blocks=2, periods=(7.0,))
+HIGH = NetworkConfig(
+    channels=8, condition_channels=5, household_channels=3, width=32, blocks=2, periods=(7.0,)
+)
 
 
 def inputs(config: NetworkConfig, batch: int = 3, tokens: int = 96) -> list[Tensor]:
@@ -63,7 +72,9 @@ def test_entries_of_a_batch_do_not_see_each_other(config: NetworkConfig) -> None
 
 
 @CONFIGS
-@pytest.mark.parametrize("place", range(6), ids=["noisy", "noise", "known", "is_known", "condition", "household"])
+@pytest.mark.parametrize(
+    "place", range(6), ids=["noisy", "noise", "known", "is_known", "condition", "household"]
+)
 def test_every_input_has_a_say(config: NetworkConfig, place: int) -> None:
     network, given = awake(config), inputs(config)
     before = network(*given)

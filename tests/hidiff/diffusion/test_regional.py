@@ -78,7 +78,7 @@ def test_paths_stay_in_physical_bounds(decade: pd.DataFrame) -> None:
 
 def test_columns_that_never_change_do_no_harm() -> None:
     dates = pd.date_range("2012-01-01", periods=500)
-    flat = pd.DataFrame({name: 20.0 for name in COLUMNS}, index=dates)
+    flat = pd.DataFrame(dict.fromkeys(COLUMNS, 20.0), index=dates)
     flat["clearness"] = np.random.default_rng(0).uniform(0.2, 1.0, 500)
     path = RegionalWeather.fit(flat).sample(dates, 0)
     np.testing.assert_allclose(path["temperature_max_c"], 20, atol=1e-2)

@@ -1,0 +1,92 @@
+"""Spans of local years, the noise of a call, and what the sampler is told."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hidiff.diffusion.hierarchy import HiDiff
+from hidiff.diffusion.sampling import SamplerConfig, Sampling, Span, make_span
+
+START = "2030-01-01"
+ZONE = "Australia/Sydney"
+
+
+def span_of(model: HiDiff, start: str = START, years: int = 1, zone: str = ZONE) -> Span:
+    return make_span(start, years, zone, model.low.config, model.high.config)
+
+
+@pytest.mark.parametrize(
+    ("start", "years", "steps"),
+    [("2030-01-01", 1, 17520), ("2032-01-01", 1, 17568), ("2031-07-01", 1, 17568), ("2030-07-01", 3, 52608)],
+)
+def test_a_year_is_twelve_months_on_the_local_clock(
+    tiny_model: HiDiff, start: str, years: int, steps: int
+) -> None:
+    span = span_of(tiny_model, start, years)
+    assert len(span.time) == steps
+    local = span.time.tz_convert(ZONE)
+    assert local[0] == pd.Timestamp(start, tz=ZONE)
+    assert local[-1] + pd.Timedelta(minutes=30) == pd.Timestamp(start, tz=ZONE) + pd.DateOffset(years=years)
+    assert (np.diff(span.time.as_unit("us").asi8) == 1_800_000_000).all()
+
+
+@pytest.mark.parametrize(
+    "zone", [ZONE, "Europe/Paris", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Santiago"]
+)
+@pytest.mark.parametrize("years", [1, 2, 5])
+def test_the_grid_holds_every_asked_step_and_the_levels_cover_it(
+    tiny_model: HiDiff, zone: str, years: int
+) -> None:
+    span = span_of(tiny_model, "2030-01-01", years, zone)
+    assert span.grid.time[span.lead] == span.time[0]
+    assert 0 <= span.lead < 48
+    assert span.lead + len(span.time) <= span.layout.days * 48
+    assert len(span.grid) >= span.layout.days
+    config = tiny_model.high.config
+    assert (len(span.grid) - config.context_days) % (config.window_days - config.context_days) == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "years", "zone", "message"),
+    [
+        ("soon", 1, ZONE, "start='soon' is not a date"),
+        ("", 1, ZONE, "give a naive local date"),
+        ("2030-02-30", 1, ZONE, "is not a date"),
+        ("2030-01-01T12:00", 1, ZONE, "has a time of day"),
+        ("2030-01-01T00:00+10:00", 1, ZONE, "give a naive local date"),
+        ("1066-10-14", 1, ZONE, "between 1900 and 2150"),
+        (START, 0, ZONE, "years=0; ask for a whole number of years"),
+        (START, -2, ZONE, "years=-2"),
+        (START, 1.5, ZONE, "years=1.5"),
+        (START, 400, ZONE, "years=400; ask for a whole number of years, 1 to 100"),
+        (START, 1, "Sydney", "unknown time zone 'Sydney'"),
+        ("1970-01-01", 1, "Asia/Kathmandu", "was off its half-hours of today"),
+    ],
+)
+def test_spans_that_are_none_are_refused(
+    tiny_model: HiDiff, start: str, years: Any, zone: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        span_of(tiny_model, start, years, zone)
+
+
+def test_homes_of_a_call_stand_under_one_sky(tiny_model: HiDiff) -> None:
+    """The noise of the clearness is partly shared; the noise of the load is not."""
+    span = span_of(tiny_model)
+    weather = tiny_model.regional.sample(span.grid.dates, 0)
+    sampling = Sampling(tiny_model.low, tiny_model.high, span, weather, 0, tiny_model.sampler, "cpu")
+    first, second = (sampling._noise(person, 24).numpy() for person in tiny_model.households(2, 0))
+    assert np.corrcoef(first[:, 1], second[:, 1])[0, 1] == pytest.approx(0.35, abs=0.12)
+    assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.15
+    assert first.std(0) == pytest.approx([1, 1], abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("steps", 1001), ("solver", "x"), ("regional_share", 1.5)]
+)
+def test_sampler_settings_are_checked(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=field if field != "solver" else "unknown solver"):
+        replace(SamplerConfig(), **{field: value})  # type: ignore[arg-type]
