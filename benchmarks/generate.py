@@ -4,8 +4,8 @@
 
 Each row is a process of its own, which loads the model, samples the homes in batches of 8 and writes them as
 Parquet; the last row is the yardstick, 18 steps of Heun. Seconds are those of sampling and writing; loading
-stands below the table. The floor is what `reference_cost` counts of matrix arithmetic, over the rate of a plain
-matrix product that is measured just before the row: what is above it is everything but arithmetic.
+stands below the table. The floor is what `reference_cost` counts of matrix arithmetic over the rate of a plain
+matrix product, measured just before the row: what is above it is everything but arithmetic.
 """
 
 import argparse

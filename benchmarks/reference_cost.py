@@ -19,7 +19,8 @@ resolutions.
 resolutions, attention at the lowest) as wide as 22 M parameters allow, counted by the same counter on
 windows of 96 positions (two days of half-hours) and of 48. The design's coarse level may run on the 4x
 shortened window (24 or 12 positions, padded to a multiple of 8): both readings are shown. It is a network
-of that size, not a copy of theirs.
+of that size, not a copy of theirs. It comes to between a fifth and two thirds of the cited figure: the
+order of magnitude holds, the figure itself is not reproduced.
 """
 
 import argparse

@@ -29,6 +29,7 @@ def save(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any], card:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / (WEIGHTS + ".tmp")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    temporary.chmod(0o644)  # safetensors writes for the owner alone
     content = {"format": FORMAT, "weights_sha256": file_hash(temporary), **config}
     temporary.replace(folder / WEIGHTS)
     for name, text in ((CARD, card), (CONFIG, json.dumps(content, indent=1) + "\n")):

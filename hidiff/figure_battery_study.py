@@ -23,9 +23,9 @@ def figure_study(study: BatteryStudy, currency: str = "AUD") -> Figure:
     """Bills above, a typical pair of days below."""
     figure = new_figure(11, 8.6)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)  # type: ignore[union-attr, call-arg]
-    bills, days = figure.subfigures(2, 1, height_ratios=[1, 2.35], hspace=0.04)
-    _draw_bills(bills.subplots(), study, currency)
-    _draw_days(days, study, currency)
+    parts: Any = figure.subfigures(2, 1, height_ratios=[1, 2.35], hspace=0.04)
+    _draw_bills(parts[0].subplots(), study, currency)
+    _draw_days(parts[1], study, currency)
     return figure
 
 

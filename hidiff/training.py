@@ -337,7 +337,8 @@ Bureau of Meteorology. The weights are Apache-2.0; name Ausgrid as the source of
 stochastic optimisation, teaching. **Limits.** One city, homes that bought small PV systems under a gross feed-in
 tariff in 2010-2013, consumption of that time (few electric cars, few heat pumps); controlled load is part of the load.
 Not for billing, not for statements about an individual customer. Homes made with mode `like` resemble a named
-training home by design; mode `new` draws from a smooth prior over all of them.
+training home by design, and the weights hold the 42 numbers that describe each of them; mode `new` draws from a smooth
+prior over all of them. How far that protects a household has not been measured yet.
 
 Scores against held-out real homes: `docs/fidelity.md` in the source repository.
 """  # noqa: E501

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hidiff.data import prepare as preparation
-from hidiff.data.calendars import STEPS_PER_DAY
 from hidiff.data.prepare import CLEARNESS, LOAD_OFFSET
 from hidiff.data.solar import MAX_CLEARNESS
 
@@ -82,20 +81,50 @@ def scale_to_energy(
     return result
 
 
+STRETCH = (0.25, 2.0)
+"""How far the part of a day above its mean may be pressed together or drawn out to meet the day's peak."""
+
+
+def scale_to_energy_and_peak(
+    shape: NDArray[np.floating], mean: NDArray[np.floating], peak: NDArray[np.floating]
+) -> Array:
+    """``f * y`` of mean ``mean``, exactly, and of largest value ``peak`` as far as `STRETCH` allows.
+
+    ``y`` is ``shape`` with its part above the mean of the row stretched by ``g``. With ``below`` and ``above``
+    the row means of the two parts and ``top`` the largest value, the two conditions
+    ``f (below + g above) = mean`` and ``f (m + g (top - m)) = peak`` are linear in ``g``. Nothing is clipped, so a
+    peak stays a peak and does not become a plateau.
+
+    Args:
+        shape: >= 0, ``(row, step)``; a row of zeros becomes a row of ``mean``.
+        mean: ``(row,)``.
+        peak: ``(row,)``.
+    """
+    x = np.where(shape.any(1, keepdims=True), shape, 1).astype(np.float64)
+    centre = x.mean(1)
+    excess = np.maximum(x - centre[:, None], 0)
+    above, reach = excess.mean(1), excess.max(1)
+    below = centre - above
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stretch = (peak * below - mean * centre) / (mean * reach - peak * above)
+    # a peak that no stretch meets: as far out as the stretch goes, or unchanged where the row is flat
+    stretch = np.where(stretch > 0, stretch, np.where(peak * above >= mean * reach, STRETCH[1], STRETCH[0]))
+    stretch = np.where(reach > 0, np.clip(stretch, *STRETCH), 1.0)
+    y = np.minimum(x, centre[:, None]) + stretch[:, None] * excess
+    result: Array = (y * (mean / y.mean(1))[:, None]).astype(np.float32)
+    return result
+
+
 def to_kilowatts(signal: Array, tokens: Array, envelope: Array, person: Household) -> tuple[Array, Array]:
     """Load and PV [kW], ``(day, 48)`` each, with the energy of each day as its tokens say.
 
-    Load is at most the day's peak, PV at most the capacity and 1.3 times the clear sky; where these bounds
-    bind, the rest of the day makes up for it.
+    Load is stretched to the day's peak. PV is at most the capacity and 1.3 times the clear sky; where these
+    bounds bind, the rest of the day makes up for it.
     """
-    days = len(signal)
-    own = tokens[:days]
+    own = tokens[: len(signal)]
     ratio = np.maximum(np.exp(signal[..., 0]) - LOAD_OFFSET, 0)
     energy = preparation.day_energy_ratio(own)
-    peak = np.maximum(preparation.peak_ratio(own), energy * 1.02)
-    load = (
-        scale_to_energy(ratio, energy, np.repeat(peak[:, None], STEPS_PER_DAY, axis=1)) * person.mean_load_kw
-    )
+    load = scale_to_energy_and_peak(ratio, energy, preparation.peak_ratio(own)) * person.mean_load_kw
     clear_kw = envelope * person.capacity_kwp
     cap = np.minimum(MAX_CLEARNESS * clear_kw, person.capacity_kwp)
     shape = np.clip(signal[..., 1], 0.005, MAX_CLEARNESS) * clear_kw

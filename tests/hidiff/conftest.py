@@ -36,7 +36,9 @@ def train_tiny(homes: Path, out: Path, **choices: object) -> Path:
         patch.setattr(training, "LowConfig", lambda: TINY_LOW)
         patch.setattr(training, "HighConfig", lambda: TINY_HIGH)
         patch.setattr(training, "VALIDATION_BATCHES", 1)
-        config = replace(TrainConfig(data=homes, out=out, low_steps=2, high_steps=2), **choices)  # type: ignore[arg-type]
+        config = replace(
+            TrainConfig(data=homes, out=out, low_steps=2, high_steps=2, hidden_year_share=0.5), **choices
+        )  # type: ignore[arg-type]
         return training.train(config)
 
 
@@ -54,7 +56,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_set: Path) -> Pat
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_folder: Path) -> HiDiff:
-    """The model of `tiny_folder`, sampling in two steps, its networks shaken so that all inputs have a say."""
+    """The model of `tiny_folder`, sampling in two steps, its weights shaken so that all inputs have a say."""
     model = HiDiff.load(tiny_folder)
     model.sampler = replace(model.sampler, steps=2)
     rng = torch.Generator().manual_seed(0)

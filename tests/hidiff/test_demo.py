@@ -143,7 +143,11 @@ def quick(monkeypatch: pytest.MonkeyPatch, study: BatteryStudy) -> None:
 
 
 def test_the_demo_writes_all_of_its_folder_and_the_same_again(
-    tiny_folder: Path, tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
+    tiny_folder: Path,
+    tmp_path: Path,
+    quick: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "new" / "look"
     asked = ["demo", "--homes", "1", "--seed", "3", "--model", str(tiny_folder), "--out", str(out)]
@@ -165,7 +169,9 @@ def test_the_demo_writes_all_of_its_folder_and_the_same_again(
 
     assert main(asked) == 2
     assert "is not empty; choose another folder or give --force" in capsys.readouterr().err
+    monkeypatch.setattr(demo_module, "report", lambda traces, out, **_: out.write_text("new"))
     assert main([*asked, "--force"]) == 0
+    assert (out / "report.html").read_text(encoding="utf-8") == "new"
     assert (out / "traces" / "traces-00000.parquet").read_bytes() == shards
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -191,10 +192,14 @@ def test_a_full_disk_leaves_nothing_behind_and_what_was_there_in_place(
 
 
 def test_too_little_room_is_seen_before_any_work(
-    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(tiny_folder, tmp_path / "out", "--homes", "2000000", "--years", "99") == 1
-    assert "MB are needed" in capsys.readouterr().err
+    monkeypatch.setattr(generate_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=200_000))
+    assert run(tiny_folder, tmp_path / "out", "--homes", "20", "--years", "2") == 1
+    assert "MB are needed, 0 MB are free" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -110,13 +110,28 @@ def test_a_model_directory_is_whole_and_says_what_it_was_trained_on(tiny_folder:
         assert part in card
 
 
-def test_validation_homes_leave_no_number_in_the_model(tiny_folder: Path, tiny_homes: Traces) -> None:
-    model = HiDiff.load(tiny_folder)
-    loads = tiny_homes.load_kw.mean(1)
-    for name in model.notes["split"]["validation_homes"]:
-        assert name not in model.homes
-        own = np.log(loads[tiny_homes.names.index(name)])
-        assert np.abs(model.statistics[:, 0] - own).min() > 1e-3
+def test_what_is_kept_aside_changes_no_number_of_the_model(
+    tiny_folder: Path, tiny_homes: Traces, tmp_path: Path
+) -> None:
+    there = HiDiff.load(tiny_folder)
+    aside = there.notes["split"]
+    assert aside["validation_homes"] and aside["hidden_year_homes"]
+    load = tiny_homes.load_kw.copy()
+    late = np.asarray(tiny_homes.time >= pd.Timestamp(aside["hidden_from"]))
+    for row, name in enumerate(tiny_homes.names):
+        if name in aside["validation_homes"]:
+            load[row] *= 1.7
+        if name in aside["hidden_year_homes"]:
+            load[row, late] = load[row, late][::-1]
+    homes = Traces(load, tiny_homes.pv_kw, tiny_homes.time, tiny_homes.homes).to_parquet(tmp_path / "homes")
+    again = HiDiff.load(train_tiny(homes, tmp_path / "model"))
+    assert again.homes == there.homes and not set(there.homes) & set(aside["validation_homes"])
+    np.testing.assert_array_equal(again.statistics, there.statistics)
+    np.testing.assert_array_equal(again.styles, there.styles)
+    np.testing.assert_array_equal(again.reader.trust, there.reader.trust)
+    for level in ("low", "high"):
+        for name, value in getattr(there, level).state_dict().items():
+            torch.testing.assert_close(getattr(again, level).state_dict()[name], value, rtol=0, atol=0)
 
 
 def test_a_run_stopped_by_the_clock_goes_on_to_the_same_model(
@@ -181,6 +196,6 @@ def test_settings_are_checked(field: str, value: object) -> None:
         replace(CONFIG, **{field: value})  # type: ignore[arg-type]
 
 
-def test_the_presets_are_ordered() -> None:
-    cpu, gpu = training.PRESETS["cpu"], training.PRESETS["gpu"]
-    assert gpu[0] > cpu[0] and gpu[1] > cpu[1]
+def test_a_card_trains_longer_than_a_processor() -> None:
+    for cpu, gpu in zip(training.PRESETS["cpu"], training.PRESETS["gpu"], strict=True):
+        assert gpu.steps > cpu.steps

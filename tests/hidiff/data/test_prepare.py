@@ -115,7 +115,7 @@ def test_a_home_without_pv_is_never_sunny(traces: Traces) -> None:
 
 def test_other_steps_than_half_hours_are_refused(traces: Traces) -> None:
     hourly = Traces(traces.load_kw[:, ::2], traces.pv_kw[:, ::2], traces.time[::2], traces.homes)
-    with pytest.raises(ValueError, match="steps of 60 minutes.*works on 30"):
+    with pytest.raises(ValueError, match=r"steps of 60 minutes.*works on 30"):
         prepare(hourly)
 
 
@@ -127,7 +127,7 @@ def test_half_hours_that_begin_ten_minutes_late_are_refused(traces: Traces) -> N
 
 @pytest.mark.parametrize("capacity", [np.nan, -1.0])
 def test_a_capacity_that_is_no_capacity_is_refused(traces: Traces, capacity: float) -> None:
-    with pytest.raises(ValueError, match="pv_capacity_kwp=.*0 where there is no PV"):
+    with pytest.raises(ValueError, match=r"pv_capacity_kwp=.*0 where there is no PV"):
         prepare(with_capacity(traces, capacity))
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from hidiff.data import prepare as preparation
 from hidiff.data import solar
-from hidiff.diffusion.assemble import Layout, scale_to_energy, to_kilowatts
+from hidiff.diffusion.assemble import Layout, scale_to_energy, scale_to_energy_and_peak, to_kilowatts
 from hidiff.diffusion.household import Household
 from hidiff.diffusion.identity import PLACE, STATISTICS
 
@@ -110,15 +110,17 @@ def test_day_energies_are_those_of_the_high_level() -> None:
     rng = np.random.default_rng(0)
     dates = pd.date_range("2030-01-01", periods=60)
     tokens = rng.normal(0, 0.4, (60, 8)).astype(np.float32)
-    tokens[:, preparation.PEAK] += 1
     tokens[:, preparation.CLEARNESS] = rng.uniform(0.05, 0.95, 60)
     signal = np.stack([rng.normal(-0.5, 0.8, (60, 48)), rng.uniform(-0.1, 1.4, (60, 48))], axis=-1)
+    drawn = np.maximum(np.exp(signal[..., 0]) - preparation.LOAD_OFFSET, 0)
+    peaked = preparation.day_energy_ratio(tokens) * drawn.max(1) / drawn.mean(1) * rng.uniform(0.8, 1.2, 60)
+    tokens[:, preparation.PEAK] = np.log(peaked + preparation.BLOCK_OFFSET)
     envelope = solar.envelope_kw(solar.clear_sky_of_days(dates), HOME.roof, 1.0).reshape(60, 48)
     load, pv = to_kilowatts(signal.astype(np.float32), tokens, envelope, HOME)
     asked = preparation.day_energy_ratio(tokens) * HOME.mean_load_kw
     np.testing.assert_allclose(load.mean(1), asked, rtol=1e-5)
-    peak = np.maximum(preparation.peak_ratio(tokens), 1.02 * preparation.day_energy_ratio(tokens))
-    assert (load.max(1) <= peak * HOME.mean_load_kw * (1 + 1e-5)).all()
+    peak = preparation.peak_ratio(tokens) * HOME.mean_load_kw
+    np.testing.assert_allclose(load.max(1), peak, rtol=1e-4)
     clear = envelope.mean(1) * HOME.capacity_kwp * tokens[:, preparation.CLEARNESS]
     np.testing.assert_allclose(pv.mean(1), clear, rtol=1e-4)
 
@@ -129,3 +131,23 @@ def test_a_day_whose_shape_is_nearly_all_zero_keeps_its_energy() -> None:
     tokens = np.zeros((1, 8), dtype=np.float32)
     load, _ = to_kilowatts(signal, tokens, np.zeros((1, 48), np.float32), HOME)
     assert load.mean() == pytest.approx(preparation.day_energy_ratio(tokens)[0] * HOME.mean_load_kw, rel=1e-5)
+
+
+def test_energy_and_peak_are_both_met_without_a_plateau() -> None:
+    rng = np.random.default_rng(0)
+    shape = rng.lognormal(0, 1, (500, 48))
+    mean = rng.uniform(0.3, 2, 500)
+    peak = mean * shape.max(1) / shape.mean(1) * rng.uniform(0.8, 1.2, 500)
+    result = scale_to_energy_and_peak(shape, mean, peak)
+    np.testing.assert_allclose(result.mean(1), mean, rtol=1e-6)
+    np.testing.assert_allclose(result.max(1), peak, rtol=1e-4)
+    assert (np.argsort(result, axis=1)[:, -3:] == np.argsort(shape, axis=1)[:, -3:]).all()
+    assert ((result > result.max(1, keepdims=True) * (1 - 1e-6)).sum(1) == 1).all()
+
+
+@pytest.mark.parametrize("peak", [0.0, 1.0, 1e6])
+def test_a_peak_that_no_stretch_meets_still_keeps_the_energy(peak: float) -> None:
+    shapes = np.stack([np.zeros(48), np.ones(48), np.r_[np.ones(47), 5.0], np.r_[np.zeros(47), 1.0]])
+    result = scale_to_energy_and_peak(shapes, np.full(4, 0.7), np.full(4, peak))
+    np.testing.assert_allclose(result.mean(1), 0.7, rtol=1e-6)
+    assert (result >= 0).all()
