@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hidiff.errors import CheckpointError
+from hidiff.output import replace_when_done
 
 FORMAT = 1
 """Version of the directory's layout; a reader refuses what it does not know."""
@@ -27,15 +28,13 @@ def file_hash(path: Path) -> str:
 def save(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any], card: str) -> None:
     """Write a model directory; the config, which vouches for the weights, is renamed into place last."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / (WEIGHTS + ".tmp")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-    temporary.chmod(0o644)  # safetensors writes for the owner alone
-    content = {"format": FORMAT, "weights_sha256": file_hash(temporary), **config}
-    temporary.replace(folder / WEIGHTS)
+    with replace_when_done(folder / WEIGHTS) as part:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
+        part.chmod(0o644)  # safetensors writes for the owner alone
+        content = {"format": FORMAT, "weights_sha256": file_hash(part), **config}
     for name, text in ((CARD, card), (CONFIG, json.dumps(content, indent=1) + "\n")):
-        part = folder / (name + ".tmp")
-        part.write_text(text, encoding="utf-8")
-        part.replace(folder / name)
+        with replace_when_done(folder / name) as part:
+            part.write_text(text, encoding="utf-8")
 
 
 def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -12,7 +12,6 @@ import inspect
 import itertools
 import json
 import math
-import os
 import textwrap
 import types
 import typing
@@ -24,6 +23,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 
 from hidiff.errors import DataFormatError
+from hidiff.output import replace_when_done
 
 T = TypeVar("T")
 
@@ -70,12 +70,8 @@ def write_config(config: Any, path: str | Path) -> Path:
         text = json.dumps(mapping, indent=2, ensure_ascii=False) + "\n"
     else:
         text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replace_when_done(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

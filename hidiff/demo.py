@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from hidiff.config import write_config
 from hidiff.data.traces import Traces
 from hidiff.figure_battery_study import figure_study, figure_two_days
 from hidiff.generate import GenerateConfig, generate
+from hidiff.output import check_out, folder_when_done
 from hidiff.report import report
 from hidiff.report_page import ReportFigure, Section
 
@@ -55,10 +55,10 @@ def demo(config: DemoConfig) -> Path:
         ValueError: ``out`` is in use, or no home has PV.
         CheckpointError: no model, or one that is not whole.
     """
-    check_out(config.out, force=config.force)
+    check_out(config.out, CONTENT, force=config.force)
     has_bars = sys.stderr.isatty()
     begin = time.monotonic()
-    with _folder_when_done(config.out.resolve()) as folder:
+    with folder_when_done(config.out) as folder:
         with _stage(f"generated {config.homes * config.years} home-years"):
             generate(
                 GenerateConfig(
@@ -77,22 +77,6 @@ def demo(config: DemoConfig) -> Path:
     seconds = time.monotonic() - begin
     print(f"\n{study_text(study)}\n\nall in {seconds:.0f} s; open report.html and battery_study.png in")
     return config.out
-
-
-def check_out(out: Path, *, force: bool) -> None:
-    """Raise unless ``out`` is free, or holds an earlier demo that may be replaced.
-
-    Raises:
-        ValueError: a file, or a folder that is not empty; with ``force``, one that holds anything else.
-    """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out {out} is a file; name a folder")
-    found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    if found and not force:
-        raise ValueError(f"--out {out} is not empty; choose another folder or give --force")
-    strange = [name for name in found if name not in CONTENT]
-    if strange:
-        raise ValueError(f"--out {out} holds {strange[0]!r}, which no demo wrote; choose another folder")
 
 
 def study_text(study: BatteryStudy) -> str:
@@ -139,21 +123,3 @@ def _stage(what: str) -> Iterator[None]:
     begin = time.monotonic()
     yield
     print(f"{what} in {time.monotonic() - begin:.1f} s", flush=True)
-
-
-@contextmanager
-def _folder_when_done(out: Path) -> Iterator[Path]:
-    """A folder to write to, put in the place of ``out`` on success, removed on failure."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
-        folder, old = Path(beside) / "new", Path(beside) / "old"
-        folder.mkdir()
-        yield folder
-        if out.exists():
-            out.rename(old)
-        try:
-            folder.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise

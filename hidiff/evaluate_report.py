@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hidiff.data.parquet import replace_when_done
+from hidiff.output import replace_when_done
 
 INTRODUCTION = """# Fidelity
 

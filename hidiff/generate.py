@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
 from dataclasses import dataclass, fields
@@ -16,11 +15,12 @@ import pandas as pd
 import hidiff
 from hidiff import checkpoint
 from hidiff.data.meter_csv import read_readings
-from hidiff.data.parquet import write_homes, write_shard
+from hidiff.data.parquet import SET_CONTENT, write_homes, write_shard
 from hidiff.data.traces import Traces, concat_homes
 from hidiff.data.weather import read_weather
 from hidiff.diffusion.hierarchy import SHIPPED, HiDiff
 from hidiff.diffusion.sampling import make_span
+from hidiff.output import check_out, folder_when_done
 
 log = logging.getLogger(__name__)
 HOME_YEARS_PER_SHARD = 256
@@ -57,7 +57,7 @@ class GenerateConfig:
     time_zone: str = "Australia/Sydney"
     """Clock that the homes live by (IANA name); their climate stays that of Sydney."""
     steps: int | None = None
-    """Sampler steps of each level, instead of the model's default; fewer are faster and coarser."""
+    """Sampler steps, instead of the model's default; fewer are faster and coarser."""
     device: str = "cpu"
     """cpu or cuda."""
     batch_size: int = 8
@@ -76,18 +76,6 @@ class GenerateConfig:
             raise ValueError("--mode from-readings and --readings FILE go together; give both or neither")
 
 
-def check_out(out: Path, force: bool) -> None:
-    """Refuse a folder that holds something, unless it may be replaced.
-
-    Raises:
-        ValueError: a file, or a folder that is not empty.
-    """
-    if out.is_file():
-        raise ValueError(f"--out {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise ValueError(f"--out {out} is not empty; choose another folder or give --force")
-
-
 def generate(config: GenerateConfig) -> Path:
     """Generate and write; the folder appears when the last shard and the manifest are in it.
 
@@ -95,7 +83,7 @@ def generate(config: GenerateConfig) -> Path:
         ValueError: whatever of the config cannot be met.
         OSError: the disk is full or cannot be written to.
     """
-    check_out(config.out, config.force)
+    check_out(config.out, SET_CONTENT, force=config.force)
     model = HiDiff.load(config.model)
     readings = None if config.readings is None else read_readings(config.readings)
     weather = None if config.weather is None else read_weather(config.weather)
@@ -111,7 +99,7 @@ def generate(config: GenerateConfig) -> Path:
     )  # fmt: skip
     size = config.homes * config.years * BYTES_PER_HOME_YEAR
     if config.dry_run:
-        first = model.households(1, config.seed, **choices)[0].name
+        first = model.households(max(len(config.household), 1), config.seed, **choices)[0].name
         print(
             f"{config.homes} homes ({first} …) x {config.years} years = "
             f"{config.homes * span.years} home-years,\n"
@@ -119,15 +107,12 @@ def generate(config: GenerateConfig) -> Path:
             f"about {size / 1e6:,.1f} MB in {config.out}; model {str(model.model_hash)[:12]}"
         )
         return config.out
-    out = config.out.resolve()
-    parent = out.parent
+    parent = config.out.resolve().parent
     parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(parent).free
     if free < 1.1 * size:
         raise OSError(f"about {size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free in {parent}")
-    partial = parent / f".{out.name}.{os.getpid()}.partial"
-    partial.mkdir()
-    try:
+    with folder_when_done(config.out) as partial:
         shards: list[dict[str, Any]] = []
         homes: list[pd.DataFrame] = []
         waiting: list[Traces] = []
@@ -147,9 +132,6 @@ def generate(config: GenerateConfig) -> Path:
             "first_step": span.time[0].isoformat(), "steps_per_home": len(span.time), "shards": shards,
         }  # fmt: skip
         (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        _put_in_place(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return config.out
 
 
@@ -167,17 +149,3 @@ def _resolved(config: GenerateConfig, model: HiDiff) -> dict[str, Any]:
     values["steps"] = config.steps or model.sampler.steps
     values["model"] = "shipped" if config.model in (None, SHIPPED) else str(config.model)
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-
-
-def _put_in_place(partial: Path, out: Path) -> None:
-    """Move the finished folder to its place; what was there goes only when the new one is ready."""
-    old = out.parent / f".{out.name}.{os.getpid()}.old"
-    if out.exists():
-        out.rename(old)
-    try:
-        partial.rename(out)
-    except OSError:
-        if old.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -16,10 +16,10 @@ from tqdm import tqdm
 from . import figures
 from . import report_numbers as numbers
 from .data.ausgrid import read_traces
-from .data.parquet import replace_when_done
 from .data.solar import SYDNEY_LATITUDE, SYDNEY_LONGITUDE
 from .data.traces import Traces
 from .figure_clear_sky import figure_clear_sky
+from .output import replace_when_done
 from .report_page import ReportFigure, Section, page_html
 
 ATTRIBUTION = "Ausgrid, Solar Home Electricity Data (2010-2013)"

@@ -23,7 +23,7 @@ from hidiff.data.prepare import Prepared
 from hidiff.data.traces import Traces
 from hidiff.diffusion import identity, loop
 from hidiff.diffusion.hierarchy import HiDiff
-from hidiff.diffusion.high import HighConfig, HighData, HighLevel
+from hidiff.diffusion.high import HighConfig, HighData, HighLevel, own_tokens
 from hidiff.diffusion.identity import Prior, WindowReader
 from hidiff.diffusion.loop import LoopConfig
 from hidiff.diffusion.low import LowConfig, LowData, LowLevel
@@ -165,11 +165,15 @@ def scales(
     low.signal_scale.copy_(signal)
     low.token_scale.copy_(_scale(prepared.tokens[known]))
     low.feature_scale.copy_(_scale(bank.reshape(-1, bank.shape[-1])))
+    own = own_tokens(prepared, statistics)[known]
+    high.token_limits.copy_(torch.from_numpy(np.quantile(own, RAREST, axis=0).astype(np.float32)))
     for level in (low, high):
         level.statistics_scale.copy_(_scale(statistics))
         level.weather_scale.copy_(_scale(weather))
 
 
+RAREST = (0.0002, 0.9998)
+"""Shares of the training days below and above which no generated day goes: one in 5000."""
 VALIDATION_BATCHES = 4
 """Batches of 32, always the same ones, that validation averages over."""
 _HIGH = LoopConfig(steps=1100, batch=16, warmup_steps=100, ema_halflife_steps=150.0, validate_every=100)
@@ -338,7 +342,8 @@ stochastic optimisation, teaching. **Limits.** One city, homes that bought small
 tariff in 2010-2013, consumption of that time (few electric cars, few heat pumps); controlled load is part of the load.
 Not for billing, not for statements about an individual customer. Homes made with mode `like` resemble a named
 training home by design, and the weights hold the 42 numbers that describe each of them; mode `new` draws from a smooth
-prior over all of them. How far that protects a household has not been measured yet.
+prior over all of them. How far that protects a household has not been measured yet. The daily clearness of the region,
+which the weather generator learns from, is the mean over all homes, those kept aside among them.
 
 Scores against held-out real homes: `docs/fidelity.md` in the source repository.
 """  # noqa: E501

@@ -21,6 +21,7 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.errors": (0.0, "base"),
     "hidiff.config": (0.0, "base"),
     "hidiff.rng": (0.0, "base"),
+    "hidiff.output": (0.0, "base"),
     "hidiff.units": (0.0, "base"),
     "hidiff.arrays": (0.0, "base"),
     "hidiff.home": (0.0, "base"),

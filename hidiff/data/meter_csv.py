@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from hidiff.errors import DataFormatError
+from hidiff.output import check_out, folder_when_done
 
 from .meter_clock import parse_stamps, starts_in_utc, step_minutes
 from .meter_report import IngestReport
 from .meter_table import ROLES, WAY_OUT, find_columns, read_table, unit_in_name
 from .nem12 import is_nem12, read_nem12_rows
-from .parquet import read_set, write_set
+from .parquet import SET_CONTENT, read_set, write_set
 from .resample import half_hours
 from .traces import Traces, measured_homes
 
@@ -131,25 +131,12 @@ def ingest(
         ValueError: ``out`` is not empty and ``force`` is not given.
     """
     out, config = Path(out), config or MeterCsvConfig()
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; give a folder")
-    if out.exists() and any(out.iterdir()) and not force:
-        raise ValueError(f"{out} is not empty; choose another folder, or use --force to replace it")
+    check_out(out, SET_CONTENT, force=force)
     traces, report = read_meter_csv(path, config)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        made = write_set(Path(temporary) / "set", traces)
-        (made / "ingest.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
-        (made / "report.txt").write_text(str(report) + "\n")
-        old = Path(temporary) / "old"
-        if out.exists():
-            out.rename(old)
-        try:
-            made.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
+    with folder_when_done(out) as folder:
+        write_set(folder, traces)
+        (folder / "ingest.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+        (folder / "report.txt").write_text(str(report) + "\n")
     return out
 
 

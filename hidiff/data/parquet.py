@@ -8,9 +8,6 @@ real name.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hidiff.errors import DataFormatError
+from hidiff.output import replace_when_done
 
 from .traces import Floats, Traces, fill_grid, measured_homes, require_columns
 
@@ -34,19 +32,8 @@ SCHEMA = pa.schema(
 COLUMNS = list(SCHEMA.names)
 HOMES_PER_SHARD = 256
 ZONE_KEY = b"hidiff.time_zone"
-
-
-@contextmanager
-def replace_when_done(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; synced and moved over ``path`` on success, removed on failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+SET_CONTENT = ("traces-*.parquet", "homes.csv", "manifest.json", "ingest.json", "report.txt")
+"""Names of the files of a set, of what `hidiff generate` and `hidiff ingest` put beside it included."""
 
 
 def year_starts(time: pd.DatetimeIndex, time_zone: str) -> list[int]:

@@ -147,6 +147,10 @@ class HiDiff:
             known = self._homes_from(readings)
         else:
             raise ValueError(f"unknown mode {mode!r}; there are new, like and from-readings")
+        if homes < len(household):
+            raise ValueError(
+                f"homes={homes}, but {len(household)} households are named; ask for one home of each or more"
+            )
         result = []
         for place in range(homes):
             base, turn = known[place % len(known)], place // len(known)
@@ -183,7 +187,7 @@ class HiDiff:
         return [
             Household(
                 f"like-{self.homes[i]}", f"like-{self.homes[i]}", "like", self.statistics[i], self.styles[i],
-                float(self.capacity_kwp[i]),
+                float(self.capacity_kwp[i]), source=self.homes[i],
             )
             for i in places
         ]  # fmt: skip
@@ -214,7 +218,15 @@ class HiDiff:
             style = self.encode(identity.style_features(prepared, row, known)[None])[0]
             key = f"readings-{name}"
             result.append(
-                Household(key, key, "from-readings", statistics, style, float(prepared.capacity_kwp[row]))
+                Household(
+                    key,
+                    key,
+                    "from-readings",
+                    statistics,
+                    style,
+                    float(prepared.capacity_kwp[row]),
+                    source=name,
+                )
             )
         return result
 
@@ -263,7 +275,7 @@ class HiDiff:
             annual_kwh: mean annual load of every home [kWh].
             pv_kwp: PV capacity of every home [kWp].
             weather: daily weather, see `data.weather.read_weather`; columns it lacks are generated.
-            steps: sampler steps of each level.
+            steps: sampler steps of the low level; the high level takes twice as many.
             batch_size: homes in a batch; memory grows with it, the traces do not change.
             skip: homes at the beginning that are not needed again.
 

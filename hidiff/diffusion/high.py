@@ -54,6 +54,8 @@ class HighLevel(nn.Module):
 
     statistics_scale: Tensor
     weather_scale: Tensor
+    token_limits: Tensor
+    """Lowest and highest standardised token that a day may have, ``(2, 8)``: the rarest of the training days."""
 
     def __init__(self, config: HighConfig) -> None:
         super().__init__()
@@ -61,6 +63,9 @@ class HighLevel(nn.Module):
         self.network = Transformer(config.network())
         for name, size in (("statistics_scale", len(STATISTICS)), ("weather_scale", WEATHER)):
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
+        self.register_buffer(
+            "token_limits", torch.stack([torch.full((TOKENS,), -6.0), torch.full((TOKENS,), 6.0)])
+        )
 
     def denoise(
         self,
@@ -85,6 +90,13 @@ def condition(grid: Grid, weather: Tensor) -> Tensor:
     return torch.cat([torch.from_numpy(day_features(grid)), weather], dim=1)
 
 
+def own_tokens(prepared: Prepared, statistics: Array) -> Array:
+    """Daily tokens standardised by their own home's mean and spread, ``(home, day, 8)``; 0 where unknown."""
+    mean, spread = token_scale(statistics)
+    own = (prepared.tokens - mean[:, None]) / spread[:, None]
+    return np.where(prepared.is_known[..., None], own, 0).astype(np.float32)
+
+
 class HighData:
     """Training spans of prepared homes."""
 
@@ -97,10 +109,9 @@ class HighData:
                 f"no home has {self.days} whole days in a row; "
                 "lower window_days of the high level to train on less"
             )
-        mean, spread = token_scale(statistics)
-        own = (np.nan_to_num(prepared.tokens) - mean[:, None]) / spread[:, None]
+        own = own_tokens(prepared, statistics)
         self.device = level.statistics_scale.device
-        self.tokens = torch.from_numpy(own.astype(np.float32)).to(self.device)
+        self.tokens = torch.from_numpy(own).to(self.device)
         own_weather = standardise(torch.from_numpy(weather), level.weather_scale.cpu())
         self.condition = condition(prepared.grid, own_weather).to(self.device)
         self.statistics = standardise(torch.from_numpy(statistics).to(self.device), level.statistics_scale)

@@ -29,6 +29,13 @@ class Household:
     capacity_kwp: float
     annual_kwh: float | None = None
     """Mean annual load that was asked for; the traces are scaled to it."""
+    source: str = ""
+    """The home that it is like or was read from; empty for a new one."""
+
+    @property
+    def source_home(self) -> str:
+        """Name of the home behind it: its own for a new one."""
+        return self.source or self.name
 
     @property
     def mean_load_kw(self) -> float:

@@ -124,6 +124,7 @@ def make_span(start: str, years: int, time_zone: str, low: LowConfig, high: High
 
 
 def check_weather(weather: pd.DataFrame | None, span: Span) -> None:
+    """Raise `ValueError` unless ``weather`` has a column that counts and every day of the span."""
     if weather is None:
         return
     if not any(name in weather.columns for name in COLUMNS):
@@ -182,6 +183,7 @@ class Sampling:
                 "annual_kwh": load_kw.mean(1, dtype=np.float64) * hours / span.years,
                 "annual_pv_kwh": pv_kw.mean(1, dtype=np.float64) * hours / span.years,
                 "mode": [person.mode for person in people],
+                "source_home": [person.source_home for person in people],
                 "roof_tilt_deg": [person.roof.tilt_deg for person in people],
                 "roof_azimuth_deg": [person.roof.azimuth_deg for person in people],
             },
@@ -220,6 +222,8 @@ class Sampling:
                 drawn = torch.where(is_known[..., None] > 0, known, drawn)
                 path[begin : begin + size, inside] = drawn[: min(size, len(people) - begin)]
         mean, spread = identity.token_scale(raw)
+        limits = self.high.token_limits.cpu()
+        path = torch.clamp(path, limits[0], limits[1])
         tokens: Array = path.numpy() * spread[:, None] + mean[:, None]
         tokens[..., CLEARNESS] = np.clip(tokens[..., CLEARNESS], 0.02, 1.2)
         return tokens.astype(np.float32)

@@ -196,7 +196,7 @@ def test_a_demo_that_fails_leaves_everything_as_it_was(
 
 def test_force_replaces_a_demo_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("years of work")
-    with pytest.raises(ValueError, match=r"holds 'thesis.docx', which no demo wrote"):
+    with pytest.raises(ValueError, match=r"holds 'thesis.docx', which is no part of an earlier result"):
         demo(DemoConfig(out=tmp_path, force=True))
     with pytest.raises(ValueError, match="is a file; name a folder"):
         demo(DemoConfig(out=tmp_path / "thesis.docx", force=True))

@@ -123,13 +123,22 @@ def test_a_folder_that_holds_something_is_left_alone_without_force(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "mine.txt").write_text("precious")
+    (out / "homes.csv").write_text("of an earlier set")
     assert run(tiny_folder, out) == 2
     assert "is not empty; choose another folder or give --force" in capsys.readouterr().err
-    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert [path.name for path in out.iterdir()] == ["homes.csv"]
     assert run(tiny_folder, out, "--force") == 0
-    assert not (out / "mine.txt").exists() and (out / "manifest.json").exists()
+    assert (out / "homes.csv").read_text().startswith("home,") and (out / "manifest.json").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_force_replaces_a_set_and_nothing_else(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.docx").write_text("precious")
+    assert run(tiny_folder, tmp_path, "--force") == 2
+    assert "'thesis.docx', which is no part of an earlier result" in capsys.readouterr().err
+    assert (tmp_path / "thesis.docx").read_text() == "precious"
 
 
 def test_a_file_in_the_way_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None:
@@ -173,7 +182,7 @@ def test_a_full_disk_leaves_nothing_behind_and_what_was_there_in_place(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "mine.txt").write_text("precious")
+    (out / "homes.csv").write_text("precious")
     written: list[Path] = []
     real = generate_module.write_shard
 
@@ -188,7 +197,7 @@ def test_a_full_disk_leaves_nothing_behind_and_what_was_there_in_place(
     assert run(tiny_folder, out, "--force", "--batch-size", "1") == 1
     assert "No space left on device" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert [path.name for path in out.iterdir()] == ["homes.csv"]
 
 
 def test_too_little_room_is_seen_before_any_work(
