@@ -95,7 +95,8 @@ Made by `benchmarks/fidelity.py --seed {arguments.seed}` in {minutes:.0f} minute
 - **like**: {len(hidden)} homes like named training homes against those homes' year from {START}, which was kept aside.
 
 Median score of each group (number of metrics): 0 is as good as real, 1 as bad as a mean profile plus noise; with "×",
-times the ceiling, where naive is too near it to tell. The ceiling is *halves* for new homes, the *other year* for the rest. No bar is claimed to be cleared here.
+times the ceiling, where naive is too near it to tell. The ceiling is *halves* for new homes, the *other year*
+for the rest. No bar is claimed to be cleared here.
 
 {summary(tables)}
 
