@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from matplotlib.patches import Patch
 
 import hidiff
 from hidiff import rng
@@ -40,7 +41,8 @@ def figure_weeks(real: Traces, generated: Traces, firsts: list[int]):
             energy = side.load_kw[row].sum() / 2
             axis.set_title(f"{what}: {energy:,.0f} kWh a year", fontsize=8.5)
         axes[row, 0].set_ylabel("kW")
-    axes[0, 1].legend(["load"], loc="upper right")
+    handles = [Patch(color=LOAD, alpha=0.5), Patch(color=PV, alpha=0.6)]
+    figure.legend(handles, ["load", "PV, drawn below the line"], loc="outside upper right", ncols=2)
     return figure
 
 

@@ -23,7 +23,7 @@ from hidiff.data.prepare import Prepared
 from hidiff.data.traces import Traces
 from hidiff.diffusion import identity, loop
 from hidiff.diffusion.hierarchy import HiDiff
-from hidiff.diffusion.high import HighConfig, HighData, HighLevel, own_tokens
+from hidiff.diffusion.high import HighConfig, HighData, HighLevel, token_limits
 from hidiff.diffusion.identity import Prior, WindowReader
 from hidiff.diffusion.loop import LoopConfig
 from hidiff.diffusion.low import LowConfig, LowData, LowLevel
@@ -165,15 +165,12 @@ def scales(
     low.signal_scale.copy_(signal)
     low.token_scale.copy_(_scale(prepared.tokens[known]))
     low.feature_scale.copy_(_scale(bank.reshape(-1, bank.shape[-1])))
-    own = own_tokens(prepared, statistics)[known]
-    high.token_limits.copy_(torch.from_numpy(np.quantile(own, RAREST, axis=0).astype(np.float32)))
+    high.token_limits.copy_(torch.from_numpy(token_limits(prepared, statistics)))
     for level in (low, high):
         level.statistics_scale.copy_(_scale(statistics))
         level.weather_scale.copy_(_scale(weather))
 
 
-RAREST = (0.0002, 0.9998)
-"""Shares of the training days below and above which no generated day goes: one in 5000."""
 VALIDATION_BATCHES = 4
 """Batches of 32, always the same ones, that validation averages over."""
 _HIGH = LoopConfig(steps=1100, batch=16, warmup_steps=100, ema_halflife_steps=150.0, validate_every=100)

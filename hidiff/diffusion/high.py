@@ -55,7 +55,8 @@ class HighLevel(nn.Module):
     statistics_scale: Tensor
     weather_scale: Tensor
     token_limits: Tensor
-    """Lowest and highest standardised token that a day may have, ``(2, 8)``: the rarest of the training days."""
+    """How far a day may go, ``(2, 2, 8)``: lowest and highest standardised token, each as level and slope over the
+    logarithm of the home's own spread."""
 
     def __init__(self, config: HighConfig) -> None:
         super().__init__()
@@ -63,9 +64,8 @@ class HighLevel(nn.Module):
         self.network = Transformer(config.network())
         for name, size in (("statistics_scale", len(STATISTICS)), ("weather_scale", WEATHER)):
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
-        self.register_buffer(
-            "token_limits", torch.stack([torch.full((TOKENS,), -6.0), torch.full((TOKENS,), 6.0)])
-        )
+        free = torch.tensor([[-6.0, 0.0], [6.0, 0.0]])[..., None].expand(2, 2, TOKENS)
+        self.register_buffer("token_limits", free.clone())
 
     def denoise(
         self,
@@ -95,6 +95,30 @@ def own_tokens(prepared: Prepared, statistics: Array) -> Array:
     mean, spread = token_scale(statistics)
     own = (prepared.tokens - mean[:, None]) / spread[:, None]
     return np.where(prepared.is_known[..., None], own, 0).astype(np.float32)
+
+
+def token_limits(prepared: Prepared, statistics: Array) -> Array:
+    """The rarest days of homes as a function of their spread, ``(2, 2, 8)``, see `HighLevel.token_limits`.
+
+    A home that is often away has a wide spread and few days above it; one bound for all would let it draw days that
+    no home has. A line through the homes' lowest and highest days over the log spread, one standard error wide of it.
+    """
+    own = own_tokens(prepared, statistics)
+    spread = np.log(token_scale(statistics)[1])
+    limits = np.zeros((2, 2, TOKENS), dtype=np.float32)
+    for channel in range(TOKENS):
+        for side, extreme in enumerate((np.min, np.max)):
+            rarest = np.array(
+                [extreme(days[known, channel]) for days, known in zip(own, prepared.is_known, strict=True)]
+            )
+            slope, level = (
+                np.polyfit(spread[:, channel], rarest, 1)
+                if spread[:, channel].std() > 0
+                else (0, rarest.mean())
+            )
+            error = (rarest - level - slope * spread[:, channel]).std()
+            limits[side, :, channel] = level + (error if side else -error), slope
+    return limits
 
 
 class HighData:

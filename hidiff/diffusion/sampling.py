@@ -222,9 +222,12 @@ class Sampling:
                 drawn = torch.where(is_known[..., None] > 0, known, drawn)
                 path[begin : begin + size, inside] = drawn[: min(size, len(people) - begin)]
         mean, spread = identity.token_scale(raw)
-        limits = self.high.token_limits.cpu()
-        path = torch.clamp(path, limits[0], limits[1])
-        tokens: Array = path.numpy() * spread[:, None] + mean[:, None]
+        level, slope = (
+            self.high.token_limits.cpu().numpy().transpose(1, 0, 2)
+        )  # each (lowest and highest, token)
+        lowest, highest = level[:, None] + slope[:, None] * np.log(spread)  # each (home, token)
+        own = np.clip(path.numpy(), lowest[:, None], highest[:, None])
+        tokens: Array = own * spread[:, None] + mean[:, None]
         tokens[..., CLEARNESS] = np.clip(tokens[..., CLEARNESS], 0.02, 1.2)
         return tokens.astype(np.float32)
 
