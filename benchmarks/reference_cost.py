@@ -190,14 +190,14 @@ def main() -> None:
         (
             f"hidiff, {sampler.steps} steps {sampler.solver}, counted",
             size,
-            f"{own_passes} over the year",
+            f"{own_passes} (high level twice)",
             ours,
         ),
         # the operations of a call are those of a pass times the passes, but for a household's encoding
         (
             "hidiff, 18 steps heun",
             size,
-            f"{yardstick_passes} over the year",
+            f"{yardstick_passes} (high level twice)",
             ours * yardstick_passes / own_passes,
         ),
         ("reference, as cited", "2 x 22 M", f"{passes:,.0f} of 2 days", CITED_TFLOP * 1e12),
@@ -205,7 +205,7 @@ def main() -> None:
     for lengths in ((96, 96), (96, 24), (48, 48), (48, 12)):
         name = f"reference re-derived, windows of {lengths[0]} and {lengths[1]}"
         rows.append((name, both, f"{passes:,.0f} of 2 days", reference_flop(network, lengths)))
-    print("| sampler | parameters | passes a level | TFLOP a home-year | times ours | of the cited |")
+    print("| sampler | parameters | network passes | TFLOP a home-year | times ours | of the cited |")
     print("|---|---|---|---:|---:|---:|")
     for name, weights, how, flop in rows:
         print(
