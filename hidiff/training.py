@@ -20,6 +20,7 @@ from hidiff.data import prepare as preparation
 from hidiff.data import weather as weather_data
 from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import Prepared
+from hidiff.data.splits import split_homes
 from hidiff.data.traces import Traces
 from hidiff.diffusion import identity, loop
 from hidiff.diffusion.hierarchy import HiDiff
@@ -98,18 +99,11 @@ def split(traces: Traces, config: TrainConfig) -> Split:
     hidden_from = traces.time[-1] + pd.Timedelta(minutes=30) - pd.DateOffset(years=1)
     last = np.asarray(traces.time >= hidden_from)
     has_last: NDArray[np.bool_] = np.asarray(~np.isnan(traces.load_kw[:, last]).any(axis=1))
-    train, validation, hidden_year = [], [], []
-    for name, whole in zip(traces.names, has_last, strict=True):
-        draw = float(random.generator("split", config.seed, name).random())
-        if whole and draw < config.validation_share:
-            validation.append(name)
-            continue
-        train.append(name)
-        if (
-            whole
-            and (draw - config.validation_share) / (1 - config.validation_share) < config.hidden_year_share
-        ):
-            hidden_year.append(name)
+    recorded = [name for name, whole in zip(traces.names, has_last, strict=True) if whole]
+    _, validation = split_homes(recorded, config.validation_share, config.seed)
+    train = [name for name in traces.names if name not in validation]
+    aside = config.validation_share + (1 - config.validation_share) * config.hidden_year_share
+    hidden_year = [name for name in split_homes(recorded, aside, config.seed)[1] if name not in validation]
     return Split(train, validation, hidden_year, hidden_from)
 
 

@@ -90,6 +90,12 @@ def harmonics(phase: NDArray[np.floating], orders: int) -> NDArray[np.float32]:
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1).astype(np.float32)
 
 
+def season(day_of_year: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A constant and three harmonics of the year, ``(day, 7)``: what a seasonal mean is fitted with."""
+    ones = np.ones((len(day_of_year), 1), dtype=np.float32)
+    return np.concatenate([ones, harmonics(day_of_year / 365.25, 3)], axis=1)
+
+
 def day_features(grid: Grid) -> NDArray[np.float32]:
     """Season (3 harmonics), weekday (one-hot) and holiday of each day, ``(day, 14)``."""
     season = harmonics(grid.day_of_year / 365.25, 3)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import pandas as pd
+
+from hidiff.rng import generator
 
 from .traces import Traces
 
@@ -24,8 +25,7 @@ def split_homes(names: Iterable[str], share: float, seed: int = 0) -> tuple[list
     kept: list[str] = []
     held_out: list[str] = []
     for name in names:
-        digest = hashlib.blake2b(f"{seed}\x1f{name}".encode(), digest_size=8).digest()
-        (held_out if int.from_bytes(digest, "big") < share * 2**64 else kept).append(name)
+        (held_out if generator("split", seed, name).random() < share else kept).append(name)
     return kept, held_out
 
 

@@ -77,12 +77,7 @@ class HighLevel(nn.Module):
         statistics: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, day, 8)``; the arguments are those of `Transformer.forward`."""
-
-        def network(scaled: Tensor, value: Tensor) -> Tensor:
-            output: Tensor = self.network(scaled, value, known, is_known, condition, statistics)
-            return output
-
-        return precondition.denoise(network, noisy, sigma, 1.0)
+        return precondition.denoise(self.network, noisy, sigma, 1.0, known, is_known, condition, statistics)
 
 
 def condition(grid: Grid, weather: Tensor) -> Tensor:

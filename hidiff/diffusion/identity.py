@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 from torch import Tensor, nn
 
-from hidiff.data.calendars import Grid, harmonics
+from hidiff.data import calendars
+from hidiff.data.calendars import Grid
 from hidiff.data.prepare import CLEARNESS, TOKENS, Prepared, day_energy_ratio
 from hidiff.data.solar import Roof
 
@@ -242,7 +243,7 @@ class WindowReader:
     ) -> WindowReader:
         """Learn from stretches of homes whose whole record is known."""
         seen_days = prepared.is_known.any(axis=0)
-        design = _season(prepared.grid.day_of_year[seen_days])
+        design = calendars.season(prepared.grid.day_of_year[seen_days])
         tokens = np.nanmean(prepared.tokens[:, seen_days], axis=0)
         energy = np.nanmean(day_energy_ratio(prepared.tokens[:, seen_days]), axis=0)
         season = np.linalg.lstsq(design, tokens, rcond=None)[0].astype(np.float32)
@@ -268,7 +269,7 @@ class WindowReader:
 
     def raw(self, prepared: Prepared, home: int, days: NDArray[np.integer], weather: Array) -> Array:
         """Statistics of a stretch with the season taken out, before any pull to the population, ``(26,)``."""
-        design = _season(prepared.grid.day_of_year[days])
+        design = calendars.season(prepared.grid.day_of_year[days])
         own = prepared.tokens[home, days]
         mean_kw = day_energy_ratio(own).mean() * prepared.scale_kw[home]
         full_kw = mean_kw / max(float((design @ self.energy_season).mean()), 0.3)
@@ -293,9 +294,3 @@ class WindowReader:
         ).astype(np.float32)
         guess[PLACE["log_capacity"]] = np.log(max(float(prepared.capacity_kwp[home]), 0.05))
         return guess
-
-
-def _season(day_of_year: NDArray[np.floating]) -> Array:
-    return np.concatenate(
-        [np.ones((len(day_of_year), 1), np.float32), harmonics(day_of_year / 365.25, 3)], axis=1
-    )

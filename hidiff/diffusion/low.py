@@ -91,12 +91,7 @@ class LowLevel(nn.Module):
         household: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, step, 2)``; the arguments are those of `Transformer.forward`."""
-
-        def network(scaled: Tensor, value: Tensor) -> Tensor:
-            output: Tensor = self.network(scaled, value, known, is_known, condition, household)
-            return output
-
-        return precondition.denoise(network, noisy, sigma, 1.0)
+        return precondition.denoise(self.network, noisy, sigma, 1.0, known, is_known, condition, household)
 
 
 def standardise(values: Tensor, scale: Tensor) -> Tensor:

@@ -5,20 +5,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Network = Callable[[Tensor, Tensor], Tensor]
-"""``(scaled input, noise value) -> output`` of the input's shape."""
+Network = Callable[..., Tensor]
+"""``(scaled input, noise value, *conditions) -> output`` of the input's shape."""
 
 
-def denoise(network: Network, noisy: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+def denoise(network: Network, noisy: Tensor, sigma: Tensor, sigma_data: float, *conditions: Tensor) -> Tensor:
     """Best guess of the clean signal behind ``noisy`` = clean + sigma * noise.
 
     Args:
         noisy: ``(batch, step, channel)``.
         sigma: ``(batch,)``.
+        conditions: passed on to the network.
     """
     scale = sigma.to(noisy.dtype)[:, None, None]
     total = (scale**2 + sigma_data**2).sqrt()
-    output = network(noisy / total, sigma.log() / 4).to(noisy.dtype)
+    output = network(noisy / total, sigma.log() / 4, *conditions).to(noisy.dtype)
     return noisy * (sigma_data**2 / total**2) + output * (scale * sigma_data / total)
 
 

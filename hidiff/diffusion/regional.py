@@ -15,18 +15,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
 from hidiff import rng as random
-from hidiff.data.calendars import harmonics
+from hidiff.data import calendars
 from hidiff.data.weather import COLUMNS
 
 Array = NDArray[np.float32]
 ORDER = 2
 SHARES = 65
 WARM_UP_DAYS = 60
-
-
-def _season(day_of_year: NDArray[np.floating]) -> NDArray[np.floating]:
-    ones = np.ones((len(day_of_year), 1), dtype=np.float32)
-    return np.concatenate([ones, harmonics(day_of_year / 365.25, 3)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class RegionalWeather:
     def fit(weather: pd.DataFrame) -> RegionalWeather:
         """Fit to observed days (index naive dates, columns of `data.weather`)."""
         values = weather[COLUMNS].to_numpy(dtype=np.float64)
-        season = _season(weather.index.day_of_year.to_numpy(dtype=np.float32))
+        season = calendars.season(weather.index.day_of_year.to_numpy(dtype=np.float32))
         mean = np.linalg.lstsq(season, values, rcond=None)[0]
         residual = values - season @ mean
         floor = np.maximum(0.05 * residual.std(0), 1e-6)  # a column that never changes has no spread at all
@@ -74,7 +69,7 @@ class RegionalWeather:
             scores[day] = scores[day - ORDER : day][::-1].ravel() @ self.memory + noise[day]
         place = norm.cdf(scores[WARM_UP_DAYS:]) * SHARES - 0.5
         columns = [np.interp(place[:, i], np.arange(SHARES), self.quantiles[:, i]) for i in range(size)]
-        season = _season(dates.day_of_year.to_numpy(dtype=np.float32))
+        season = calendars.season(dates.day_of_year.to_numpy(dtype=np.float32))
         values = season @ self.mean + np.exp(season @ self.log_spread) * np.column_stack(columns)
         frame = pd.DataFrame(values, index=dates, columns=COLUMNS)
         frame["temperature_min_c"] = frame[["temperature_min_c", "temperature_max_c"]].min(axis=1)
@@ -83,7 +78,9 @@ class RegionalWeather:
 
     def climatology(self, dates: pd.DatetimeIndex) -> pd.DataFrame:
         """Seasonal mean of each day."""
-        return pd.DataFrame(_season(dates.day_of_year.to_numpy(dtype=np.float32)) @ self.mean, dates, COLUMNS)
+        return pd.DataFrame(
+            calendars.season(dates.day_of_year.to_numpy(dtype=np.float32)) @ self.mean, dates, COLUMNS
+        )
 
 
 def resolve(
