@@ -153,7 +153,8 @@ def _ingest(parser: argparse.ArgumentParser) -> Run:
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> Run:
-    from hidiff.evaluate import EvaluateConfig, evaluate_dirs
+    from hidiff.evaluate import EvaluateConfig
+    from hidiff.evaluate_folders import evaluate_dirs
 
     parser.add_argument("directory", metavar="DIR", type=path_argument, help="folder of generated homes")
     parser.add_argument(

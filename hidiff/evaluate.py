@@ -4,8 +4,9 @@ Populations are compared, never paired series, in kW and kWh. The columns of the
 
 - ``generated``: the metric between generated and real homes, with a 95 % interval over generated homes;
 - ``ceiling_other_year``: the metric between another real year and the real year of the same homes;
-- ``ceiling_halves``: the metric between two halves of the real homes, which is what homes never seen can
-  reach (with half as many homes, so it leans high);
+- ``ceiling_other_homes``: the metric between another year of other real homes and the real year, which is what
+  homes never seen can reach: as many homes drawn from ``others`` if there are any, else one half of the real
+  homes against the other half (with half as many homes, so it leans high);
 - ``floor_bootstrap``, ``floor_shuffled``, ``naive``: day-block bootstrap, shuffled days, mean profile plus
   noise, each of the real homes' other year (of the same year if there is no other);
 - ``score``: ``(generated - ceiling) / (naive - ceiling)``, 0 as good as real, 1 as bad as naive; where naive
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,11 +27,9 @@ from tqdm import tqdm
 from hidiff import rng
 from hidiff.baselines.bootstrap import DayBootstrap
 from hidiff.baselines.controls import mean_profile_with_noise, shuffled_days
-from hidiff.data.ausgrid import read_traces
 from hidiff.data.calendars import standard_offset
 from hidiff.data.traces import Traces
 from hidiff.errors import DependencyMissing
-from hidiff.evaluate_report import report_paths, write_report
 from hidiff.metrics import physics, population, table
 
 SEPARATION = 1.3
@@ -42,7 +40,7 @@ NUMBERS = (
     "low_95",
     "high_95",
     "ceiling_other_year",
-    "ceiling_halves",
+    "ceiling_other_homes",
     "floor_bootstrap",
     "floor_shuffled",
     "naive",
@@ -67,12 +65,12 @@ class EvaluateConfig:
     """Homes a side; more are drawn from at random, which bounds time and memory."""
     year_starts_in_month: int = 7
     """First month of the years compared."""
-    ceiling: Literal["auto", "other-year", "halves"] = "auto"
-    """Ceiling of the score: halves for homes of mode new, the other year for the rest, or as said."""
+    ceiling: Literal["auto", "other-year", "other-homes"] = "auto"
+    """Ceiling of the score: other homes for homes of mode new, the other year for the rest, or as said."""
     resamples: int = 100
     """Bootstrap resamples over generated homes for the intervals; 0 for none."""
-    half_splits: int = 5
-    """Random splits of the real homes that the halves' ceiling is the mean of."""
+    other_draws: int = 5
+    """Random draws of other homes that their ceiling is the mean of."""
     seam_every_days: int = 24
     """Days after which the pattern of seams comes again; hidiff's own by default."""
     seam_days: tuple[int, ...] = (0, 14)
@@ -83,11 +81,13 @@ class EvaluateConfig:
     """Of the homes, for the night [degrees], positive east."""
     classifier: bool = True
     """Train the two-sample classifier (needs scikit-learn)."""
+    figures: bool = True
+    """Draw pictures too, and one HTML page with table and pictures (`hidiff evaluate` only)."""
     seed: int = 0
     """Seed of everything drawn."""
 
     def __post_init__(self) -> None:
-        for name, low in (("max_homes", 4), ("resamples", 0), ("half_splits", 1), ("seam_every_days", 2)):
+        for name, low in (("max_homes", 4), ("resamples", 0), ("other_draws", 1), ("seam_every_days", 2)):
             if not getattr(self, name) >= low:
                 raise ValueError(f"{name}={getattr(self, name)} is below {low}; raise it")
         if not 1 <= self.year_starts_in_month <= 12:
@@ -114,7 +114,11 @@ def whole_years(traces: Traces, first_month: int = 7) -> list[Traces]:
 
 
 def evaluate(
-    generated: Traces, real: Traces, reference: Traces | None = None, config: EvaluateConfig | None = None
+    generated: Traces,
+    real: Traces,
+    reference: Traces | None = None,
+    config: EvaluateConfig | None = None,
+    others: Traces | None = None,
 ) -> pd.DataFrame:
     """Table of fidelity, one row a metric; the columns are told at the top of this module.
 
@@ -123,14 +127,16 @@ def evaluate(
         real: one year of the homes to be compared with, without gaps.
         reference: another year of homes of ``real``, without gaps; its homes are looked up by name.
         config: which years, which homes, how thoroughly.
+        others: a year of homes that are not in ``real``, without gaps; best another one, since generated
+            homes have another year's weather too.
     Raises:
         ValueError: NaN, less than a year, fewer than four homes a side, different steps or homes.
     """
     config = EvaluateConfig() if config is None else config
-    real = _draw_homes(real, config, "real")
+    real = draw_homes(real, config, "real")
     _check("real", real, config)
     origin = generated.time[0]
-    generated = _draw_homes(_matching_year(generated, real, config), config, "generated")
+    generated = draw_homes(matching_year(generated, real, config), config, "generated")
     _check("generated", generated, config)
     if abs(generated.dt_h - real.dt_h) > 1e-9:
         raise ValueError(
@@ -155,76 +161,25 @@ def evaluate(
         name: _panel(side, origin if name == "generated" else side.time[0], config)
         for name, side in sides.items()
     }
-    splits = list(_half_splits(panels["real"], config))
+    if others is not None:
+        _check("others", others, config)
+        panels["others"] = _panel(others, others.time[0], config)
+    pairs = list(_other_homes(panels, config))
+    panels.pop("others", None)
     sizes = tuple(n for n in population.SUBSET_SIZES if n <= min(len(real), len(generated)))
     shares = rng.generator(config.seed, "evaluate", "resamples").multinomial(
         len(generated), np.full(len(generated), 1 / len(generated)), size=config.resamples
     ) / len(generated)
     is_new = "mode" in generated.homes and bool((generated.homes["mode"] == "new").all())
-    use_halves = config.ceiling == "halves" or (config.ceiling == "auto" and is_new) or reference is None
+    is_other = config.ceiling == "other-homes" or (config.ceiling == "auto" and is_new) or reference is None
     rows = []
     metrics = table.metrics(seed=config.seed, subset_sizes=sizes, has_classifier=config.classifier)
     for metric in tqdm(metrics, desc="metrics", unit="metric", disable=None):
-        rows.append(_evaluate_one(metric, panels, splits, shares, use_halves=use_halves))
+        rows.append(_evaluate_one(metric, panels, pairs, shares, other_homes=is_other))
     return pd.DataFrame(rows)
 
 
-def evaluate_dirs(
-    directory: Path, real: Path, out: Path, config: EvaluateConfig | None = None, *, force: bool = False
-) -> Path:
-    """Read both sides, compare them, write the report; the path of the Markdown file.
-
-    Args:
-        directory: folder of generated homes.
-        real: folder of the homes to compare with.
-        out: report, a ``.md`` path; the table as CSV takes the same name.
-        config: which years, which homes, how thoroughly.
-        force: replace a report that is there.
-    Raises:
-        ValueError: the report exists, or there are fewer than four real homes with a whole year.
-    """
-    config = EvaluateConfig() if config is None else config
-    report_paths(out, force=force)  # before the work, not after it
-    real_year, reference = _real_years(read_traces(real), config)
-    return write_report(evaluate(read_traces(directory), real_year, reference, config), out, force=force)
-
-
-def _real_years(traces: Traces, config: EvaluateConfig) -> tuple[Traces, Traces | None]:
-    """The year to compare with and, if there is one, the year before, of the homes complete in both."""
-    if config.homes:
-        traces = traces.select(config.homes)
-    elif config.only_clean and "is_clean" in traces.homes:
-        traces = traces.select(
-            [n for n, clean in zip(traces.names, traces.homes["is_clean"], strict=True) if clean]
-        )
-    years = {
-        str(year.time[0].tz_convert(year.time_zone).date()): year
-        for year in whole_years(traces, config.year_starts_in_month)
-    }
-    if not years:
-        raise ValueError(f"the real traces cover no whole year from month {config.year_starts_in_month}")
-    chosen = max(years) if config.real_year is None else config.real_year
-    if chosen not in years:
-        raise ValueError(f"real_year={chosen} is not among the whole years: {', '.join(sorted(years))}")
-    before, after = (
-        [start for start in sorted(years) if start < chosen],
-        [start for start in sorted(years) if start > chosen],
-    )
-    others = before[-1:] or after[:1]
-    complete = [_complete(years[start]) for start in (chosen, *others)]
-    names = [name for name in traces.names if all(name in found for found in complete)]
-    if len(names) < 4:
-        raise ValueError(f"{len(names)} real homes are without gaps from {chosen}; at least 4 are needed")
-    return years[chosen].select(names), years[others[0]].select(names) if others else None
-
-
-def _complete(traces: Traces) -> set[str]:
-    """Names of the homes without a gap."""
-    gaps = np.isnan(traces.load_kw).sum(axis=1) + np.isnan(traces.pv_kw).sum(axis=1)
-    return {name for name, count in zip(traces.names, gaps.tolist(), strict=True) if count == 0}
-
-
-def _matching_year(generated: Traces, real: Traces, config: EvaluateConfig) -> Traces:
+def matching_year(generated: Traces, real: Traces, config: EvaluateConfig) -> Traces:
     years = whole_years(generated, config.year_starts_in_month)
     same = [year for year in years if year.time[0] == real.time[0]]
     if same or years:
@@ -239,7 +194,7 @@ def _matching_year(generated: Traces, real: Traces, config: EvaluateConfig) -> T
     return generated.between(first, last)
 
 
-def _draw_homes(traces: Traces, config: EvaluateConfig, side: str) -> Traces:
+def draw_homes(traces: Traces, config: EvaluateConfig, side: str) -> Traces:
     """At most ``max_homes`` homes with PV capacity, drawn at random where there are more."""
     capacity = traces.homes["pv_capacity_kwp"].to_numpy(dtype=np.float64)
     names = [name for name, kwp in zip(traces.names, capacity, strict=True) if kwp > 0]
@@ -294,21 +249,30 @@ def _panel(traces: Traces, origin: pd.Timestamp, config: EvaluateConfig) -> tabl
     )
 
 
-def _half_splits(real: table.Panel, config: EvaluateConfig) -> Iterator[tuple[table.Panel, table.Panel]]:
-    stream = rng.generator(config.seed, "evaluate", "halves")
-    half = len(real.homes) // 2
-    for _ in range(config.half_splits):
+def _other_homes(
+    panels: dict[str, table.Panel], config: EvaluateConfig
+) -> Iterator[tuple[table.Panel, table.Panel]]:
+    """Pairs of two samples of real homes, no home in both."""
+    stream = rng.generator(config.seed, "evaluate", "other homes")
+    real = panels["real"]
+    if "others" in panels:
+        others = panels["others"]
+        for _ in range(config.other_draws):
+            yield others.take(stream.permutation(len(others.homes))[: len(real.homes)]), real
+        return
+    half, source = len(real.homes) // 2, panels.get("ceiling_other_year", real)
+    for _ in range(config.other_draws):
         order = stream.permutation(len(real.homes))
-        yield real.take(order[:half]), real.take(order[half : 2 * half])
+        yield source.take(order[:half]), real.take(order[half : 2 * half])
 
 
 def _evaluate_one(
     metric: table.Metric,
     panels: dict[str, table.Panel],
-    splits: list[tuple[table.Panel, table.Panel]],
+    pairs: list[tuple[table.Panel, table.Panel]],
     shares: NDArray[np.float64],
     *,
-    use_halves: bool,
+    other_homes: bool,
 ) -> dict[str, Any]:
     """One row: the metric on every side."""
     row: dict[str, Any] = {
@@ -338,15 +302,15 @@ def _evaluate_one(
             row["generated_level"] = row["generated"]
             return row
         # what is dear to compute is computed for one split only
-        halves = [
+        apart = [
             metric.compare(metric.measure(a), metric.measure(b), None)[0]
-            for a, b in (splits if metric.has_interval else splits[:1])
+            for a, b in (pairs if metric.has_interval else pairs[:2])
         ]
-        row["ceiling_halves"] = float(np.mean(halves))
+        row["ceiling_other_homes"] = float(np.nanmean(apart))
     except DependencyMissing as error:
         row["note"] = str(error)
         return row
-    ceiling = row["ceiling_halves"] if use_halves else row["ceiling_other_year"]
+    ceiling = row["ceiling_other_homes"] if other_homes else row["ceiling_other_year"]
     row["score"], row["score_kind"] = score(row["generated"], ceiling, row["naive"])
     return row
 

@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.baselines": (1.0, "baselines"),
     "hidiff.metrics": (1.0, "metrics"),
     "hidiff.forecast": (1.0, "forecast"),
+    "hidiff.evaluation_figures": (1.5, "generator"),  # drawing, beside the figures of the report
     "hidiff.scenarios": (2.0, "scenarios"),
     "hidiff.envs.physics": (3.0, "physics"),
     "hidiff.envs.market": (3.0, "market"),

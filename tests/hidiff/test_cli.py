@@ -75,7 +75,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         "hidiff.training": {"TrainConfig": FakeConfig, "train": work},
         "hidiff.demo": {"DemoConfig": FakeConfig, "demo": work},
         "hidiff.data.meter_csv": {"MeterCsvConfig": FakeOptions, "ingest": ingest},
-        "hidiff.evaluate": {"EvaluateConfig": FakeOptions, "evaluate_dirs": evaluate_dirs},
+        "hidiff.evaluate": {"EvaluateConfig": FakeOptions},
+        "hidiff.evaluate_folders": {"evaluate_dirs": evaluate_dirs},
         "hidiff.report": {"report_dir": report_dir},
     }
     for name, content in parts.items():

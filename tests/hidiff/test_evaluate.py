@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from hidiff.data.traces import Traces
-from hidiff.evaluate import EvaluateConfig, _real_years, evaluate, evaluate_dirs, score, whole_years
+from hidiff.evaluate import EvaluateConfig, evaluate, score, whole_years
+from hidiff.evaluate_folders import evaluate_dirs, real_years
 from hidiff.evaluate_report import to_markdown, write_report
 
-QUICK = EvaluateConfig(classifier=False, resamples=0, half_splits=1)
+QUICK = EvaluateConfig(classifier=False, resamples=0, other_draws=1, figures=False)
 
 
 def homes(seed: int, *, first: str = "2012-07-01", count: int = 4, years: int = 1) -> Traces:
@@ -78,7 +79,7 @@ def test_each_fault_is_caught_by_its_row(real: Traces) -> None:
     load_kw = 1.2 * np.roll(real.load_kw, 4, axis=1)
     pv_kw = np.stack([row.reshape(365, 48)[rng.permutation(365)].ravel() for row in real.pv_kw])
     pv_kw[:, 0] = 0.1
-    config = EvaluateConfig(classifier=False, resamples=20, half_splits=1)
+    config = EvaluateConfig(classifier=False, resamples=20, other_draws=1)
     table = indexed(evaluate(changed(real, load_kw, pv_kw), real, None, config))
     energy = table.loc[("annual energy, W1 between homes", "load")]
     assert energy["generated"] == pytest.approx(0.2 * energy["real_level"], rel=1e-6)
@@ -101,6 +102,19 @@ def test_another_year_of_the_same_homes_is_the_ceiling_and_scores_zero() -> None
     assert row["generated"] == pytest.approx(row["ceiling_other_year"])
     assert row["score"] == pytest.approx(0)
     assert row["score_kind"] == "scaled"
+
+
+def test_new_homes_are_held_against_other_real_homes() -> None:
+    real, others, new = homes(1), homes(2, first="2011-07-01"), homes(3)
+    config = EvaluateConfig(classifier=False, resamples=0, other_draws=1, ceiling="other-homes")
+    table = indexed(evaluate(new, real, None, config, others))
+    known = indexed(evaluate(real, real, None, config, others))
+    row = table.loc[("annual energy, W1 between homes", "load")]
+    same = known.loc[("annual energy, W1 between homes", "load")]
+    assert row["ceiling_other_homes"] == pytest.approx(same["ceiling_other_homes"])
+    assert row["ceiling_other_homes"] > 0 and same["generated"] == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="others has 3 homes"):
+        evaluate(new, real, None, config, others.select(others.names[:3]))
 
 
 def test_homes_are_matched_by_name_not_by_position() -> None:
@@ -180,10 +194,10 @@ def test_folders_are_read_compared_and_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_real_years_are_of_clean_homes_complete_in_both(data_dir: Path) -> None:
+def testreal_years_are_of_clean_homes_complete_in_both(data_dir: Path) -> None:
     from hidiff.data.ausgrid import read_traces
 
-    real, other = _real_years(read_traces(data_dir / "ausgrid"), EvaluateConfig())
+    real, other = real_years(read_traces(data_dir / "ausgrid"), EvaluateConfig())
     assert other is not None
     assert len(real) == len(other) == 102
     assert real.names == other.names
