@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 import hidiff
 from hidiff import checkpoint
@@ -22,13 +24,16 @@ from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import Prepared
 from hidiff.data.splits import split_homes
 from hidiff.data.traces import Traces
-from hidiff.diffusion import identity, loop
+from hidiff.diffusion import distill, identity, loop
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.high import HighConfig, HighData, HighLevel, token_limits
 from hidiff.diffusion.identity import Prior, WindowReader
-from hidiff.diffusion.loop import LoopConfig
-from hidiff.diffusion.low import LowConfig, LowData, LowLevel
+from hidiff.diffusion.loop import LoopConfig, Loss
+from hidiff.diffusion.low import LowConfig, LowData, LowLevel, standardise
+from hidiff.diffusion.network import Transformer
+from hidiff.diffusion.precondition import denoise
 from hidiff.diffusion.regional import RegionalWeather
+from hidiff.diffusion.sampling import SamplerConfig
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float32]
@@ -54,8 +59,12 @@ class TrainConfig:
     """Optimiser steps of the low level, instead of the preset's."""
     high_steps: int | None = None
     """Optimiser steps of the high level, instead of the preset's."""
+    student_steps: int | None = None
+    """Optimiser steps of each student, instead of the preset's and at most its level's; 0 for no students."""
     validation_share: float = 0.2
     """Share of the clean homes that is never trained on."""
+    odd_share: float = 0.5
+    """Share of the homes that are not clean whose load trains the low level; the rest audit what the weights tell."""
     hidden_year_share: float = 0.25
     """Share of the training homes with three years whose last year is never trained on."""
     seed: int = 0
@@ -68,13 +77,15 @@ class TrainConfig:
     """Replace a model that is in OUT."""
 
     def __post_init__(self) -> None:
-        for name in ("validation_share", "hidden_year_share"):
+        for name in ("validation_share", "hidden_year_share", "odd_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; it must lie in 0..1, below 1")
         for name in ("minutes", "low_steps", "high_steps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value}; it must be above 0")
+        if self.student_steps is not None and not self.student_steps >= 0:
+            raise ValueError(f"student_steps={self.student_steps}; it must be at least 0")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"unknown device {self.device!r}; there are cpu and cuda")
 
@@ -89,6 +100,10 @@ class Split:
     """Homes of ``train`` whose last year is kept aside."""
     hidden_from: pd.Timestamp
     """Start of the last year."""
+    odd: list[str] = field(default_factory=list)
+    """Homes that are not clean, whose load trains the low level."""
+    odd_aside: list[str] = field(default_factory=list)
+    """Homes that are not clean and never trained on: a random part, so that an audit can tell members from them."""
 
 
 def split(traces: Traces, config: TrainConfig) -> Split:
@@ -158,7 +173,11 @@ def scales(
     signal = torch.tensor([[load.mean(), clear.mean()], [load.std(), clear.std()]], dtype=torch.float32)
     low.signal_scale.copy_(signal)
     low.token_scale.copy_(_scale(prepared.tokens[known]))
-    low.feature_scale.copy_(_scale(bank.reshape(-1, bank.shape[-1])))
+    features = bank.reshape(-1, bank.shape[-1])
+    low.feature_scale.copy_(_scale(features))
+    low.habit_modes.copy_(
+        identity.habit_modes(standardise(torch.from_numpy(features), low.feature_scale.cpu()))
+    )
     high.token_limits.copy_(torch.from_numpy(token_limits(prepared, statistics)))
     for level in (low, high):
         level.statistics_scale.copy_(_scale(statistics))
@@ -168,21 +187,32 @@ def scales(
 VALIDATION_BATCHES = 4
 """Batches of 32, always the same ones, that validation averages over."""
 _HIGH = LoopConfig(steps=1100, batch=16, warmup_steps=100, ema_halflife_steps=150.0, validate_every=100)
+_STUDENT = LoopConfig(
+    steps=1000, batch=16, learning_rate=3e-4, warmup_steps=50, ema_halflife_steps=100.0, validate_every=100
+)
 PRESETS = {
-    "cpu": (LoopConfig(steps=4400), _HIGH),
-    "gpu": (
-        LoopConfig(steps=40_000, batch=128, ema_halflife_steps=2000.0),
-        replace(_HIGH, steps=4000, batch=64),
-    ),
+    "cpu": {"low": LoopConfig(steps=4400), "high": _HIGH, "student": _STUDENT},
+    "gpu": {
+        "low": LoopConfig(steps=40_000, batch=128, ema_halflife_steps=2000.0),
+        "high": replace(_HIGH, steps=4000, batch=64),
+        "student": replace(_STUDENT, steps=8000, batch=128),
+    },
 }
-"""How the low and the high level are trained; the high level stops gaining on unseen homes within minutes."""
+"""How levels and students are trained; the high level stops gaining on unseen homes within minutes."""
 
 
-def clean(traces: Traces) -> Traces:
-    """The homes that are marked clean, where the table of homes says so; all others otherwise."""
+def clean(traces: Traces) -> tuple[list[str], list[str]]:
+    """Names of the homes that are marked clean and of those that are not; all are clean if nothing says."""
     if "is_clean" not in traces.homes.columns:
-        return traces
-    return traces.select([str(name) for name in traces.homes.index[traces.homes["is_clean"].astype(bool)]])
+        return list(traces.names), []
+    is_clean = traces.homes["is_clean"].astype(bool)
+    return traces.homes.index[is_clean].tolist(), traces.homes.index[~is_clean].tolist()
+
+
+def load_only(prepared: Prepared, names: list[str]) -> Prepared:
+    """Some homes without a say in what PV is like: their sun never counts as measured."""
+    chosen = prepared.select(np.array([prepared.names.index(name) for name in names], dtype=np.int64))
+    return replace(chosen, is_sunny=np.zeros_like(chosen.is_sunny))
 
 
 def train(config: TrainConfig) -> Path:
@@ -198,8 +228,11 @@ def train(config: TrainConfig) -> Path:
         raise ValueError(f"{config.out} holds a model already; choose another --out or give --force")
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda asked for, but torch finds no CUDA card; use cpu")
-    traces = clean(read_traces(config.data))
-    parts = split(traces, config)
+    everything = read_traces(config.data)
+    names, odd = clean(everything)
+    traces = everything.select(names)
+    odd, odd_aside = split_homes(odd, 1 - config.odd_share, config.seed)
+    parts = replace(split(traces, config), odd=odd, odd_aside=odd_aside)
     if not parts.train:
         raise ValueError(f"all {len(traces)} homes fell to validation; give more, or lower validation_share")
     seen = hide(traces, parts.hidden_year, parts.hidden_from)
@@ -213,37 +246,76 @@ def train(config: TrainConfig) -> Path:
     tables = household_tables(learned, values, config.seed)
     held_tables = household_tables(held_out, values, config.seed)
 
+    everyone, everyone_tables = learned, tables
+    if odd:
+        others = load_only(preparation.prepare(everything.select(odd)), odd)
+        everyone = preparation.together(learned, others)
+        more = household_tables(others, values, config.seed)
+        everyone_tables = (np.concatenate([tables[0], more[0]]), np.concatenate([tables[1], more[1]]))
+
     torch.manual_seed(config.seed)
     low, high = LowLevel(LowConfig()).to(config.device), HighLevel(HighConfig()).to(config.device)
     scales(low, high, learned, values, *tables)
-    low_loop, high_loop = PRESETS[config.preset]
+    levels: dict[str, LowLevel | HighLevel] = {"low": low, "high": high}
+    seen_data: dict[str, LowData | HighData] = {
+        "low": LowData(low, everyone, values, *everyone_tables),
+        "high": HighData(high, learned, values, tables[0]),
+    }
+    held_data: dict[str, LowData | HighData] = {
+        "low": LowData(low, held_out, values, *held_tables),
+        "high": HighData(high, held_out, values, held_tables[0]),
+    }
+    students: dict[str, Transformer] = {}
     histories: dict[str, list[dict[str, float]]] = {}
     is_finished = True
-    for name, level, data, check, preset, steps in (
-        ("low", low, LowData(low, learned, values, *tables), LowData(low, held_out, values, *held_tables),
-         low_loop, config.low_steps),
-        ("high", high, HighData(high, learned, values, tables[0]),
-         HighData(high, held_out, values, held_tables[0]), high_loop, config.high_steps),
-    ):  # fmt: skip
+    for name in ("low", "high", "low student", "high student"):
+        of = name.split()[0]
+        if name != of and (config.student_steps == 0 or not is_finished):
+            continue  # a teacher that still learns has no students
+        level, learning, checking = levels[of], seen_data[of], held_data[of]
+        module: nn.Module = level
+        loss: Loss = learning.loss
+        check: Loss = partial(checking.loss, training=False)
+        steps, preset = getattr(config, f"{of}_steps"), PRESETS[config.preset][of]
+        if name != of:
+            level.eval()
+            module = students[of] = distill.start(level.network)
+            loss, check = (distill_loss(students[of], level, data, of) for data in (learning, checking))
+            preset = PRESETS[config.preset]["student"]
+            steps = config.student_steps or min(preset.steps, steps or preset.steps)
         settings = replace(preset, steps=steps or preset.steps, max_minutes=config.minutes, seed=config.seed)
-
-        def validate(check: LowData | HighData = check) -> float:
-            rngs = [random.generator("validate", i) for i in range(VALIDATION_BATCHES)]
-            return float(np.mean([float(check.loss(rng, 32, training=False)) for rng in rngs]))
-
         histories[name] = loop.fit(
-            level, data.loss, validate, settings, state / name,
+            module, loss, partial(validation_loss, check), settings, state / name.replace(" ", "-"),
             resume=config.resume, device=config.device, name=name,
         )  # fmt: skip
         if histories[name][-1]["step"] < settings.steps:
             is_finished = False
-            log.warning("%s level stopped after %g minutes; go on with --resume", name, config.minutes)
-    model = finish(low.cpu(), high.cpu(), learned, weather, tables, config, parts, histories)
+            log.warning("the %s stopped after %g minutes; go on with --resume", name, config.minutes)
+    model = finish(low.cpu(), high.cpu(), students, learned, weather, tables, config, parts, histories)
     card = write_card(model)
     model.save(config.out, card)
     if is_finished:
         shutil.rmtree(state, ignore_errors=True)
     return config.out
+
+
+def validation_loss(check: Loss) -> float:
+    """Mean over batches that are always the same ones."""
+    rngs = [random.generator("validate", index) for index in range(VALIDATION_BATCHES)]
+    return float(np.mean([float(check(rng, 32)) for rng in rngs]))
+
+
+def distill_loss(
+    student: Transformer, level: LowLevel | HighLevel, data: LowData | HighData, of: str
+) -> Loss:
+    """What a student of ``level`` is trained by."""
+
+    def loss(rng: np.random.Generator, batch: int) -> Tensor:
+        with torch.no_grad():
+            example = data.draw(rng, batch)
+        return distill.loss(partial(denoise, student), level.denoise, example, rng, distill.SIGMAS[of])
+
+    return loss
 
 
 def _weather(prepared: Prepared, config: TrainConfig) -> pd.DataFrame:
@@ -258,8 +330,8 @@ def _weather(prepared: Prepared, config: TrainConfig) -> pd.DataFrame:
 
 
 def finish(
-    low: LowLevel, high: HighLevel, learned: Prepared, weather: pd.DataFrame, tables: tuple[Array, Array],
-    config: TrainConfig, parts: Split, histories: dict[str, list[dict[str, float]]],
+    low: LowLevel, high: HighLevel, students: dict[str, Transformer], learned: Prepared, weather: pd.DataFrame,
+    tables: tuple[Array, Array], config: TrainConfig, parts: Split, histories: dict[str, list[dict[str, float]]],
 ) -> HiDiff:  # fmt: skip
     """The model around two trained levels: styles of the homes, prior, weather, reader."""
     statistics, _ = tables
@@ -282,6 +354,7 @@ def finish(
         "split": {
             "validation_homes": parts.validation, "hidden_year_homes": parts.hidden_year,
             "hidden_from": str(parts.hidden_from),
+            "odd_homes": parts.odd, "odd_homes_aside": parts.odd_aside,
         },
     }  # fmt: skip
     styles = np.zeros((len(statistics), identity.STYLE), dtype=np.float32)
@@ -296,7 +369,9 @@ def finish(
         statistics,
         styles,
         learned.capacity_kwp,
-        notes=notes,
+        SamplerConfig(solver="student") if students else SamplerConfig(),
+        notes,
+        {name: student.cpu() for name, student in students.items()},
     )
     whole = [
         identity.style_features(learned, home, np.flatnonzero(known))

@@ -9,6 +9,7 @@ clearness.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,25 @@ class Prepared:
             [self.roofs[row] for row in rows], self.load_log_ratio[rows], self.clearness[rows],
             self.envelope[rows], self.is_sunny[rows], self.tokens[rows], self.is_known[rows],
         )  # fmt: skip
+
+
+def together(first: Prepared, second: Prepared) -> Prepared:
+    """The homes of both, which must lie on the same days.
+
+    Raises:
+        ValueError: different days.
+    """
+    if not first.grid.dates.equals(second.grid.dates):
+        raise ValueError(
+            f"days run from {first.grid.dates[0].date()} and from {second.grid.dates[0].date()}; "
+            "prepare both from traces of the same span"
+        )
+    parts: dict[str, Any] = {}
+    for name, value in vars(first).items():
+        other = getattr(second, name)
+        if name != "grid":
+            parts[name] = [*value, *other] if isinstance(value, list) else np.concatenate([value, other])
+    return Prepared(grid=first.grid, **parts)
 
 
 def to_days(traces: Traces) -> tuple[Grid, Array, Array]:
@@ -159,9 +179,13 @@ def daily_tokens(ratio: Array, day_clearness: Array) -> Array:
 
 def day_energy_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mean load of the day over the home's mean that ``tokens`` ``(…, 8)`` ask for, ``(…)``."""
-    blocks = np.maximum(np.exp(tokens[..., :BLOCKS]) - BLOCK_OFFSET, 0)
-    mean: NDArray[np.floating] = blocks.mean(-1)
+    mean: NDArray[np.floating] = block_ratios(tokens).mean(-1)
     return mean
+
+
+def block_ratios(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Mean load of each block over the home's mean that ``tokens`` ``(…, 8)`` ask for, ``(…, 6)``."""
+    return np.maximum(np.exp(tokens[..., :BLOCKS]) - BLOCK_OFFSET, 0)
 
 
 def peak_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -115,16 +115,51 @@ def scale_to_energy_and_peak(
     return result
 
 
-def to_kilowatts(signal: Array, tokens: Array, envelope: Array, person: Household) -> tuple[Array, Array]:
+CORRECTION = (0.7, 1.4)
+"""Smallest and largest factor of `block_correction`."""
+
+
+def block_correction(
+    shape: NDArray[np.floating], mean: NDArray[np.floating], blocks: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """One factor for each half-hour of the day, ``(48,)``, that mends how a home's days are shared out on average.
+
+    The half-hours of a single day follow its blocks by and large, which is more lifelike than exactly; over all
+    days a home must not lose its evenings. The factor of each block is its asked over its drawn mean over the
+    days, and runs straight from the middle of one block to that of the next.
+
+    Args:
+        shape: drawn half-hours, >= 0, ``(day, 48)``, in any unit.
+        mean: mean of each day, ``(day,)``.
+        blocks: asked means of the blocks of each day, ``(day, block)``.
+    """
+    days, count = blocks.shape
+    level = shape.mean(1)
+    scale = np.where(level > 0, mean / np.maximum(level, 1e-9), 0)
+    made = (shape.reshape(days, count, -1).mean(2) * scale[:, None]).mean(0)
+    factor = np.where(made > 0, blocks.mean(0) / np.maximum(made, 1e-9), 1.0).clip(*CORRECTION)
+    size = shape.shape[1] // count
+    middle = (np.arange(count) + 0.5) * size - 0.5
+    return np.interp(np.arange(shape.shape[1]), middle, factor, period=shape.shape[1])
+
+
+def to_kilowatts(
+    signal: Array, tokens: Array, envelope: Array, person: Household, unit_kw: float
+) -> tuple[Array, Array]:
     """Load and PV [kW], ``(day, 48)`` each, with the energy of each day as its tokens say.
 
     Load is stretched to the day's peak. PV is at most the capacity and 1.3 times the clear sky; where these
     bounds bind, the rest of the day makes up for it.
+
+    Args:
+        unit_kw: load that the tokens are multiples of [kW].
     """
     own = tokens[: len(signal)]
     ratio = np.maximum(np.exp(signal[..., 0]) - LOAD_OFFSET, 0)
     energy = preparation.day_energy_ratio(own)
-    load = scale_to_energy_and_peak(ratio, energy, preparation.peak_ratio(own)) * person.mean_load_kw
+    year = slice(0, 365)  # the first alone, so that a longer call begins with the days of a shorter one
+    ratio = ratio * block_correction(ratio[year], energy[year], preparation.block_ratios(own[year]))
+    load = scale_to_energy_and_peak(ratio, energy, preparation.peak_ratio(own)) * unit_kw
     clear_kw = envelope * person.capacity_kwp
     cap = np.minimum(MAX_CLEARNESS * clear_kw, person.capacity_kwp)
     shape = np.clip(signal[..., 1], 0.005, MAX_CLEARNESS) * clear_kw

@@ -26,12 +26,18 @@ from .high import HighConfig, HighLevel
 from .household import Household, asked, new_household
 from .identity import Prior, WindowReader
 from .low import LowConfig, LowLevel, standardise
+from .network import Transformer
 from .regional import RegionalWeather, resolve
 from .sampling import SamplerConfig, Sampling, check_weather, make_span
 
 Array = NDArray[np.float32]
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "ausgrid"
 """The model that comes with the package."""
+
+
+def is_weight(value: Tensor) -> bool:
+    """Whether a tensor may be stored in half precision: the matrices of a network, which run in bfloat16 anyway."""
+    return value.ndim >= 2 and value.numel() > 10_000 and value.is_floating_point()
 
 
 class HiDiff:
@@ -41,15 +47,17 @@ class HiDiff:
         self, low: LowLevel, high: HighLevel, prior: Prior, regional: RegionalWeather, reader: WindowReader,
         homes: Sequence[str], statistics: Array, styles: Array, capacity_kwp: Array,
         sampler: SamplerConfig | None = None, notes: dict[str, Any] | None = None,
+        students: dict[str, Transformer] | None = None,
     ) -> None:  # fmt: skip
         """Put the parts together; `load` and `hidiff.training.train` are the usual ways to get one.
 
         Args:
             homes: names of the training homes.
             statistics: theirs, ``(home, 26)``.
-            styles: theirs, ``(home, 16)``.
+            styles: theirs, ``(home, 40)``.
             capacity_kwp: theirs, ``(home,)``.
             notes: what the config should say besides: data, split, training.
+            students: distilled networks of the levels ``low`` and ``high`` (see `distill`), or none.
         """
         self.low, self.high = low.eval(), high.eval()
         self.prior, self.regional, self.reader = prior, regional, reader
@@ -61,6 +69,7 @@ class HiDiff:
         )
         self.sampler = sampler or SamplerConfig()
         self.notes = notes or {}
+        self.students = {name: student.eval() for name, student in (students or {}).items()}
         self.model_hash: str | None = None
 
     # ---------------------------------------------------------------- on disk
@@ -69,6 +78,9 @@ class HiDiff:
         """Write a model directory (see `hidiff.checkpoint`)."""
         tensors = {f"low.{name}": value for name, value in self.low.state_dict().items()}
         tensors |= {f"high.{name}": value for name, value in self.high.state_dict().items()}
+        for level, student in self.students.items():
+            tensors |= {f"student.{level}.{name}": value for name, value in student.state_dict().items()}
+        tensors = {name: value.half() if is_weight(value) else value for name, value in tensors.items()}
         for prefix, part in (("prior", self.prior), ("regional", self.regional), ("reader", self.reader)):
             tensors |= {f"{prefix}.{name}": torch.from_numpy(value) for name, value in vars(part).items()}
         for name in ("statistics", "styles", "capacity_kwp"):
@@ -103,12 +115,17 @@ class HiDiff:
             homes = arrays("homes")
             if len(homes["statistics"]) != len(config["homes"]):
                 raise ValueError(f"{len(config['homes'])} homes with {len(homes['statistics'])} statistics")
+            students = {}
+            for name, level in (("low", low), ("high", high)):
+                if part(f"student.{name}"):
+                    students[name] = Transformer(replace(level.config.network(), dropout=0.0))
+                    students[name].load_state_dict(part(f"student.{name}"))
             known = {"format", "weights_sha256", "low", "high", "sampler", "homes"}
             model = HiDiff(
                 low, high, Prior(**arrays("prior")), RegionalWeather(**arrays("regional")),
                 WindowReader(**arrays("reader")), config["homes"], homes["statistics"], homes["styles"],
                 homes["capacity_kwp"], SamplerConfig(**config["sampler"]),
-                {key: value for key, value in config.items() if key not in known},
+                {key: value for key, value in config.items() if key not in known}, students,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{folder} does not hold a model of this version ({error})") from error
@@ -232,10 +249,10 @@ class HiDiff:
 
     @torch.no_grad()
     def encode(self, features: Array) -> Array:
-        """Styles ``(home, 16)`` from style features ``(home, 253)``."""
+        """Styles ``(home, 40)`` from style features ``(home, 253)``."""
         scaled = standardise(torch.from_numpy(features), self.low.feature_scale.cpu()).clamp(-5, 5)
         device = next(self.low.parameters()).device
-        style: Array = self.low.encoder(scaled.to(device)).cpu().numpy()
+        style: Array = self.low.style(scaled.to(device)).cpu().numpy()
         return style
 
     # ---------------------------------------------------------------- sampling
@@ -275,16 +292,21 @@ class HiDiff:
             annual_kwh: mean annual load of every home [kWh].
             pv_kwp: PV capacity of every home [kWp].
             weather: daily weather, see `data.weather.read_weather`; columns it lacks are generated.
-            steps: sampler steps of the low level; the high level takes twice as many.
+            steps: sampler steps of the low level; the high level takes twice as many. Not for the student.
+            solver: student, dpm++2m or heun, see `SamplerConfig`.
             batch_size: homes in a batch; memory grows with it, the traces do not change.
             skip: homes at the beginning that are not needed again.
 
         Raises:
             ValueError: arguments out of range, weather that does not cover the span.
         """
-        sampler = replace(
-            self.sampler, steps=steps or self.sampler.steps, solver=solver or self.sampler.solver
-        )
+        if solver is None:  # who asks for steps asks for a solver that can take any number of them
+            solver = (
+                "dpm++2m" if steps is not None and self.sampler.solver == "student" else self.sampler.solver
+            )
+        sampler = replace(self.sampler, steps=steps or self.sampler.steps, solver=solver)
+        if solver == "student" and not self.students:
+            raise ValueError("this model has no student; choose the solver dpm++2m or heun")
         if steps is not None and steps < 1:
             raise ValueError(f"steps={steps}; sampling needs at least 1")
         if batch_size < 1:
@@ -303,8 +325,13 @@ class HiDiff:
         def batches() -> Iterator[Traces]:
             self.low.to(device)
             self.high.to(device)
+            for student in self.students.values():
+                student.to(device)
             path = resolve(self.regional, span.grid.dates, seed, weather)
-            sampling = Sampling(self.low, self.high, span, path, seed, sampler, device)
+            usual = None if weather is None else resolve(self.regional, span.grid.dates, seed, None)
+            sampling = Sampling(
+                self.low, self.high, self.regional, span, path, seed, sampler, device, self.students, usual
+            )
             total, done = homes * span.years, skip * span.years
             with tqdm(total=total, initial=done, unit="home-year", disable=not progress) as bar:
                 for begin in range(skip, homes, batch_size):

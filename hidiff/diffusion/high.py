@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from hidiff.data.calendars import Grid, day_features
 from hidiff.data.prepare import TOKENS, Prepared
 
-from . import precondition, schedules
+from . import precondition
 from .identity import STATISTICS, token_scale
 from .low import WEATHER, standardise
 from .network import NetworkConfig, Transformer
+from .precondition import Example
 
 Array = NDArray[np.float32]
 CONDITION = 14 + WEATHER
@@ -77,7 +78,7 @@ class HighLevel(nn.Module):
         statistics: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, day, 8)``; the arguments are those of `Transformer.forward`."""
-        return precondition.denoise(self.network, noisy, sigma, 1.0, known, is_known, condition, statistics)
+        return precondition.denoise(self.network, noisy, sigma, known, is_known, condition, statistics)
 
 
 def condition(grid: Grid, weather: Tensor) -> Tensor:
@@ -137,28 +138,25 @@ class HighData:
 
     def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
         """Denoising loss of ``batch`` random spans; a scalar."""
-        config, level = self.level.config, self.level
+        config = self.level.config
+        example = self.draw(rng, batch, training=training)
+        return precondition.denoising_loss(
+            self.level.denoise, example, rng, config.sigma_mean, config.sigma_spread
+        )
+
+    def draw(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Example:
+        """Random spans, half of them with some weeks known."""
+        config = self.level.config
         picked = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)])
         home, start = picked.to(self.device).T
         day = start[:, None] + torch.arange(self.days, device=self.device)
-
-        def noise(*shape: int) -> Tensor:
-            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
-
         tokens = self.tokens[home[:, None], day]
         spread = config.statistics_noise if training else 0.0
-        statistics = self.statistics[home] + spread * noise(batch, len(STATISTICS))
+        noise = precondition.white(rng, batch, len(STATISTICS), device=self.device)
         given = np.where(rng.random(batch) < 0.5, 0, rng.integers(7, 2 * config.context_days + 1, size=batch))
         is_given = (np.arange(self.days)[None] < given[:, None]).astype(np.float32)
         is_known = torch.from_numpy(is_given).to(self.device)
-        sigma = schedules.log_normal(noise(batch), config.sigma_mean, config.sigma_spread)
-        denoised = level.denoise(
-            tokens + sigma[:, None, None] * noise(*tokens.shape),
-            sigma,
-            tokens * is_known[..., None],
-            is_known,
-            self.condition[day],
-            statistics,
-        )
         weight = (1 - is_known)[..., None].expand_as(tokens)
-        return precondition.weighted_error(denoised.float(), tokens, weight, sigma, 1.0)
+        known = tokens * is_known[..., None]
+        told = (known, is_known, self.condition[day], self.statistics[home] + spread * noise)
+        return Example(tokens, weight, told)

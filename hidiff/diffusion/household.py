@@ -25,7 +25,7 @@ class Household:
     statistics: Array
     """``(26,)``, see `identity.STATISTICS`."""
     style: Array
-    """``(16,)``."""
+    """``(40,)``, see `identity.STYLE`."""
     capacity_kwp: float
     annual_kwh: float | None = None
     """Mean annual load that was asked for; the traces are scaled to it."""

@@ -1,9 +1,10 @@
-"""Who a household is: 26 statistics anyone can read, a learned style of 16 numbers, and a prior over both.
+"""Who a household is: 26 statistics anyone can read, a style of 40 numbers, and a prior over both.
 
 The statistics set level and spread of the daily tokens, so a home's own scale is right by construction. The
-style is encoded from the half-hours of some weeks; it carries what days alone cannot say (fridge, hot water,
-spikes). The prior is a Gaussian copula over the training homes: each margin as observed, the dependence
-shrunk, so a new home resembles the population and nobody in it.
+style is encoded from the half-hours of some weeks; it carries what days alone cannot say: 24 numbers span the
+habit (profiles of a day: mean, low, high, weekend), 16 are learned (fridge, spikes, shading). The prior is a
+Gaussian copula over the training homes: each margin as observed, the dependence shrunk, so a new home
+resembles the population and nobody in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 from torch import Tensor, nn
@@ -39,10 +41,16 @@ STATISTICS = [
 ]
 """Names of a home's statistics, in order; ``log_mean_load`` in log kW, ``log_capacity`` in log kWp."""
 PLACE = {name: place for place, name in enumerate(STATISTICS)}
-STYLE = 16
+LEARNED = 16
+"""Numbers of a style that the encoder learns."""
+MODES = 24
+"""Numbers of a style that span the habit: on homes never seen they hold 90 % of its variance."""
+STYLE = LEARNED + MODES
 DAYS_TO_KNOW = 14
 """Whole days of readings that a household is known from, at the least."""
-FEATURES = 48 * 3 + 24 + 24 + 8 + 5 + 48
+HABIT = 48 * 3 + 24
+"""Style features that make the habit; they come first: mean, low and high profile, weekend contrast by hour."""
+FEATURES = HABIT + 24 + 8 + 5 + 48
 HEATING_BELOW_C, COOLING_ABOVE_C = 12.0, 26.0
 
 
@@ -135,7 +143,7 @@ def style_features(prepared: Prepared, home: int, days: NDArray[np.integer]) -> 
 
 
 class StyleEncoder(nn.Module):
-    """Features of some weeks to a household's style; noise in training blurs the border of close homes."""
+    """Features of some weeks to the learned part of a style; noise in training blurs the border of close homes."""
 
     def __init__(self, width: int = 128, noise: float = 0.3) -> None:
         super().__init__()
@@ -144,14 +152,33 @@ class StyleEncoder(nn.Module):
             nn.Linear(FEATURES, width),
             nn.SiLU(),
             nn.Dropout(0.1),
-            nn.Linear(width, STYLE),
-            nn.LayerNorm(STYLE),
+            nn.Linear(width, LEARNED),
+            nn.LayerNorm(LEARNED),
         )
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Style ``(batch, 16)`` of standardised ``features`` ``(batch, 253)``; in training with ``noise``."""
+        """Numbers ``(batch, 16)`` of standardised ``features`` ``(batch, 253)``; in training with ``noise``."""
         style: Tensor = self.layers(features)
         return style if noise is None else style + self.noise * noise
+
+
+def habit_modes(features: Tensor) -> Tensor:
+    """Directions in which habits differ most, ``(24, 168)``, each as long as homes spread along it.
+
+    Principal components of the habit in ``features`` ``(row, 253)``, standardised.
+    """
+    habits = features[:, :HABIT] - features[:, :HABIT].mean(0)
+    _, spread, directions = torch.linalg.svd(habits, full_matrices=False)
+    found = directions[:MODES] * (spread[:MODES, None] / max(len(habits) - 1, 1) ** 0.5)
+    modes = torch.zeros(MODES, HABIT)
+    modes[: len(found)] = found
+    return modes
+
+
+def mode_values(features: Tensor, modes: Tensor) -> Tensor:
+    """Where standardised features ``(row, 253)`` lie along ``modes`` ``(24, 168)``, ``(row, 24)``."""
+    values: Tensor = features[:, :HABIT] @ modes.T / (modes**2).sum(1).clamp(min=1e-6)
+    return values
 
 
 @dataclass(frozen=True)

@@ -70,23 +70,57 @@ def learning_rate(step: int, config: LoopConfig) -> float:
     return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(place, 1))))
 
 
+MUON_RATE = 3.0
+"""Learning rate of Muon over that of AdamW."""
+
+
+def optimisers(module: nn.Module, config: LoopConfig) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices inside the blocks, AdamW for everything else.
+
+    Muon's steps are scaled to the size of AdamW's (Liu et al. 2025, arXiv:2502.16982) and may be `MUON_RATE` times as
+    long. In 260 steps of 16 windows the low level came to a validation loss of 0.558 with AdamW alone, 0.553 with Muon
+    at the same rate and 0.532 at three times the rate.
+    """
+    inside = {
+        name
+        for name, p in module.named_parameters()
+        if p.ndim == 2 and "blocks." in name and "modulation" not in name
+    }
+    matrices = [p for name, p in module.named_parameters() if name in inside]
+    others = [p for name, p in module.named_parameters() if name not in inside]
+    decay = config.weight_decay
+    slow, fast = {"params": others, "rate": 1.0}, {"params": matrices, "rate": MUON_RATE}
+    result: list[torch.optim.Optimizer] = [torch.optim.AdamW([slow], betas=(0.9, 0.99), weight_decay=decay)]
+    if matrices:
+        result.append(torch.optim.Muon([fast], weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    return result
+
+
 class _State:
     """Averaged weights, optimiser and counters; on disk one safetensors file, renamed into place."""
 
-    def __init__(self, module: nn.Module, optimiser: torch.optim.AdamW, folder: Path) -> None:
-        self.module, self.optimiser, self.folder = module, optimiser, folder
+    def __init__(self, module: nn.Module, optimisers: list[torch.optim.Optimizer], folder: Path) -> None:
+        self.module, self.optimisers, self.folder = module, optimisers, folder
         self.names = [name for name, _ in module.named_parameters()]
         self.average = {name: p.detach().clone() for name, p in module.named_parameters()}
         self.best = {name: p.clone() for name, p in self.average.items()}
         self.step, self.best_loss, self.seconds = 0, math.inf, 0.0
         self.history: list[dict[str, float]] = []
 
+    def _own(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        """The optimiser that moves ``parameter``."""
+        return next(
+            each
+            for each in self.optimisers
+            if any(p is parameter for group in each.param_groups for p in group["params"])
+        )
+
     def save(self) -> None:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self.module.named_parameters():
             tensors |= {f"now.{name}": parameter.detach(), f"average.{name}": self.average[name]}
             tensors[f"best.{name}"] = self.best[name]
-            for key, value in self.optimiser.state.get(parameter, {}).items():
+            for key, value in self._own(parameter).state.get(parameter, {}).items():
                 tensors[f"optimiser.{key}.{name}"] = value
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.contiguous() for name, value in tensors.items()}
@@ -119,7 +153,7 @@ class _State:
                     for key in tensors
                     if key.startswith("optimiser.") and key.endswith("." + name)
                 ]
-                self.optimiser.state[parameter] = {
+                self._own(parameter).state[parameter] = {
                     key: tensors[f"optimiser.{key}.{name}"].to(parameter.device if key != "step" else "cpu")
                     for key in keys
                     if f"optimiser.{key}.{name}" in tensors
@@ -148,8 +182,8 @@ def fit(
     Raises:
         NotConverged: the validation loss is not finite; the state saved last stays.
     """
-    optimiser = torch.optim.AdamW(module.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay)
-    state = _State(module, optimiser, folder)
+    chosen = optimisers(module, config)
+    state = _State(module, chosen, folder)
     if resume and state.load():
         log.info("%s resumes at step %d of %d", name, state.step, config.steps)
     decay = 0.5 ** (1 / config.ema_halflife_steps)
@@ -170,16 +204,17 @@ def fit(
     module.train()
     with tqdm(total=config.steps, initial=state.step, desc=name, unit="step", mininterval=1.0) as bar:
         while state.step < config.steps:
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(state.step, config)
+            for group in (group for each in chosen for group in each.param_groups):
+                group["lr"] = group["rate"] * learning_rate(state.step, config)
             generator = random.generator(config.seed, name, "train", state.step)
             torch.manual_seed(config.seed * 1_000_003 + state.step)  # dropout
             with torch.autocast(device, dtype=torch.bfloat16, enabled=config.bf16):
                 value = loss(generator, config.batch)
-            optimiser.zero_grad(set_to_none=True)
+            module.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(module.parameters(), config.gradient_limit)
-            optimiser.step()
+            for each in chosen:
+                each.step()
             state.step += 1
             keep = min(decay, (1 + state.step) / (10 + state.step))
             for key, parameter in parameters.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,16 +13,18 @@ from torch import Tensor, nn
 from hidiff.data.calendars import Grid, day_features, harmonics
 from hidiff.data.prepare import BLOCKS, TOKENS, Prepared
 
-from . import precondition, schedules
-from .identity import FEATURES, STATISTICS, STYLE, StyleEncoder
+from . import precondition
+from .identity import FEATURES, HABIT, LEARNED, MODES, STATISTICS, StyleEncoder, mode_values
 from .network import NetworkConfig, Transformer
+from .precondition import Example
 
 Array = NDArray[np.float32]
 WEATHER = 3
 SHARED = 8 + 14 + WEATHER
 """Condition values that all homes share: clock, calendar, weather."""
-CONDITION = SHARED + 2 + TOKENS + 1 + 1
-"""… with the envelope of the home, the day's tokens, the hour's own block and the tokens' noise level."""
+OF_HABIT = 7
+CONDITION = SHARED + 2 + TOKENS + 1 + 1 + OF_HABIT
+"""… with the envelope of the home, the day's tokens, the hour's own block, the tokens' noise level, the habit."""
 NIGHT_WEIGHT = 0.05
 """Clearness means nothing at night; a little weight keeps the samplers' path smooth there."""
 
@@ -43,11 +46,13 @@ class LowConfig:
     """Largest noise on the daily tokens in training, so that generated tokens serve as well as real ones."""
     statistics_noise: float = 0.15
     """Noise on the household statistics (standardised) in training."""
+    habit_noise: float = 0.15
+    """Noise on the numbers that span the habit (of unit spread) in training."""
 
     def network(self) -> NetworkConfig:
         """The network this asks for: one token an hour, rotary periods of a day, its parts and a week."""
         return NetworkConfig(
-            channels=2, condition_channels=CONDITION, household_channels=len(STATISTICS) + STYLE, patch=2,
+            channels=2, condition_channels=CONDITION, household_channels=len(STATISTICS) + LEARNED, patch=2,
             width=self.width, blocks=self.blocks, dropout=self.dropout, day=24,
             periods=(24.0, 12.0, 8.0, 6.0, 168.0), longest_period=1000.0,
         )  # fmt: skip
@@ -64,6 +69,8 @@ class LowLevel(nn.Module):
     statistics_scale: Tensor
     feature_scale: Tensor
     weather_scale: Tensor
+    habit_modes: Tensor
+    """See `identity.habit_modes`; a habit is a sum of them, in standardised features."""
 
     def __init__(self, config: LowConfig) -> None:
         super().__init__()
@@ -76,10 +83,19 @@ class LowLevel(nn.Module):
         }  # fmt: skip
         for name, size in sizes.items():
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
+        self.register_buffer("habit_modes", torch.zeros(MODES, HABIT))
 
-    def household(self, statistics: Tensor, style: Tensor) -> Tensor:
-        """Standardised statistics ``(home, 26)`` and style ``(home, 16)`` side by side, ``(home, 42)``."""
-        return torch.cat([statistics, style], dim=-1)
+    def style(self, features: Tensor) -> Tensor:
+        """Style ``(home, 40)`` of standardised features ``(home, 253)``: what is learned, then the habit."""
+        return torch.cat([self.encoder(features), mode_values(features, self.habit_modes)], dim=1)
+
+    def habit(self, modes: Tensor) -> Tensor:
+        """Habit ``(home, 168)``, in standardised features, of the numbers that span it, ``(home, 24)``."""
+        return modes @ self.habit_modes
+
+    def household(self, statistics: Tensor, learned: Tensor) -> Tensor:
+        """Standardised statistics ``(home, 26)`` beside the learned style ``(home, 16)``, ``(home, 42)``."""
+        return torch.cat([statistics, learned], dim=-1)
 
     def denoise(
         self,
@@ -91,7 +107,7 @@ class LowLevel(nn.Module):
         household: Tensor,
     ) -> Tensor:
         """Clean guess of ``noisy`` ``(batch, step, 2)``; the arguments are those of `Transformer.forward`."""
-        return precondition.denoise(self.network, noisy, sigma, 1.0, known, is_known, condition, household)
+        return precondition.denoise(self.network, noisy, sigma, known, is_known, condition, household)
 
 
 def standardise(values: Tensor, scale: Tensor) -> Tensor:
@@ -111,21 +127,51 @@ def shared_condition(grid: Grid, weather: Tensor) -> Tensor:
     return torch.cat([clock, day[:, None].expand(-1, 24, -1)], dim=2)
 
 
-def condition(shared: Tensor, envelope: Tensor, tokens: Tensor, token_noise: Tensor) -> Tensor:
-    """All condition values of every hour, ``(batch, hour, 37)``.
+def clock_shift(grid: Grid) -> Tensor:
+    """Half-hours by which the wall clock is ahead of standard time, ``(day,)``; 2 in summer time."""
+    return torch.from_numpy(np.rint(grid.clock_hour[:, 0] * 2).astype(np.int64))
+
+
+def weekend(grid: Grid) -> Tensor:
+    """Weekend less its share of the week, ``(day,)``: what the weekend contrast of a habit is multiplied by."""
+    return torch.from_numpy((grid.weekday >= 5).astype(np.float32) - 2 / 7)
+
+
+def habit_of_hours(habit: Tensor, shift: Tensor, weekend: Tensor) -> Tensor:
+    """Habit as it falls on standard-time days, ``(batch, day, 24, 7)``.
+
+    Mean, low and high profile of both half-hours of each hour, then the weekend contrast of the hour.
+
+    Args:
+        habit: ``(batch, 168)``, profiles on the wall clock.
+        shift: see `clock_shift`, ``(batch, day)``.
+        weekend: see `weekend`, ``(batch, day)``.
+    """
+    batch, days = shift.shape
+    slots = (torch.arange(48, device=habit.device) + shift[..., None]) % 48  # (batch, day, 48)
+    profiles = habit[:, :144].view(batch, 1, 3, 48).expand(-1, days, -1, -1)
+    on_days = profiles.gather(3, slots[:, :, None].expand(-1, -1, 3, -1))
+    hours = on_days.view(batch, days, 3, 24, 2).permute(0, 1, 3, 2, 4).flatten(3)
+    contrast = habit[:, None, 144:].expand(-1, days, -1).gather(2, slots[..., ::2] // 2)
+    return torch.cat([hours, (contrast * weekend[..., None])[..., None]], dim=3)
+
+
+def condition(shared: Tensor, envelope: Tensor, tokens: Tensor, token_noise: Tensor, habit: Tensor) -> Tensor:
+    """All condition values of every hour, ``(batch, hour, 44)``.
 
     Args:
         shared: ``(batch, day, 24, 25)``.
         envelope: clear-sky output per kWp, ``(batch, day, 48)``.
         tokens: standardised, ``(batch, day, 8)``.
         token_noise: how noisy the tokens are, ``(batch,)``.
+        habit: see `habit_of_hours`.
     """
     batch, days = tokens.shape[:2]
     roof = envelope.view(batch, days, 24, 2)
     day = tokens[:, :, None].expand(-1, -1, 24, -1)
     own = tokens[..., :BLOCKS].repeat_interleave(24 // BLOCKS, dim=2)[..., None]
     level = token_noise[:, None, None, None].expand(-1, days, 24, 1)
-    return torch.cat([shared, roof, day, own, level], dim=3).flatten(1, 2)
+    return torch.cat([shared, roof, day, own, level, habit], dim=3).flatten(1, 2)
 
 
 class LowData:
@@ -157,20 +203,27 @@ class LowData:
         self.tokens = scaled(np.nan_to_num(prepared.tokens), level.token_scale)
         own_weather = standardise(torch.from_numpy(weather), level.weather_scale.cpu())
         self.shared = shared_condition(prepared.grid, own_weather).to(self.device)
-        self.statistics = scaled(statistics, level.statistics_scale)
+        self.shift, self.weekend = (part(prepared.grid).to(self.device) for part in (clock_shift, weekend))
+        self.statistics = scaled(statistics, level.statistics_scale).clamp(-4, 4)
         self.bank = scaled(bank, level.feature_scale).clamp(-5, 5)
 
     def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
         """Denoising loss of ``batch`` random windows; a scalar."""
+        config = self.level.config
+        example = self.draw(rng, batch, training=training)
+        return precondition.denoising_loss(
+            self.level.denoise, example, rng, config.sigma_mean, config.sigma_spread
+        )
+
+    def draw(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Example:
+        """Random windows, with noise on what is told of them."""
         config, level = self.level.config, self.level
         picked = torch.from_numpy(self.starts[rng.integers(len(self.starts), size=batch)])
         home, start = picked.to(self.device).T
         day = start[:, None] + torch.arange(self.days, device=self.device)
         rows = home[:, None]
         signal = self.signal[rows, day].flatten(1, 2)  # (batch, step, 2)
-
-        def noise(*shape: int) -> Tensor:
-            return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
+        noise = partial(precondition.white, rng, device=self.device)
 
         token_levels = rng.uniform(0, config.token_noise, batch).astype(np.float32)
         token_noise = torch.from_numpy(token_levels).to(self.device)
@@ -178,22 +231,21 @@ class LowData:
         tokens = tokens + token_noise[:, None, None] * noise(*tokens.shape)
         statistics = self.statistics[home] + config.statistics_noise * noise(batch, len(STATISTICS))
         stretch = torch.from_numpy(rng.integers(self.bank.shape[1], size=batch)).to(self.device)
-        style = level.encoder(self.bank[home, stretch], noise(batch, STYLE) if training else None)
+        features = self.bank[home, stretch]
+        learned = level.encoder(features, noise(batch, LEARNED) if training else None)
+        modes = mode_values(features, level.habit_modes)
+        habit = level.habit(modes + config.habit_noise * noise(batch, MODES) if training else modes)
 
         is_known = known_context(rng, batch, self.days).to(self.device)
         sunny = self.sunny[rows, day].flatten(1, 2).float()
         weight = torch.stack([torch.ones_like(sunny), NIGHT_WEIGHT + (1 - NIGHT_WEIGHT) * sunny], dim=-1)
-        weight = weight * (1 - is_known)[..., None]
-        sigma = schedules.log_normal(noise(batch), config.sigma_mean, config.sigma_spread)
-        denoised = level.denoise(
-            signal + sigma[:, None, None] * noise(*signal.shape),
-            sigma,
-            signal * is_known[..., None],
-            is_known,
-            condition(self.shared[day], self.envelope[rows, day], tokens, token_noise),
-            level.household(statistics, style),
-        )
-        return precondition.weighted_error(denoised.float(), signal, weight, sigma, 1.0)
+        told = condition(
+            self.shared[day], self.envelope[rows, day], tokens, token_noise,
+            habit_of_hours(habit, self.shift[day], self.weekend[day]),
+        )  # fmt: skip
+        known = signal * is_known[..., None]
+        given = (known, is_known, told, level.household(statistics, learned))
+        return Example(signal, weight * (1 - is_known)[..., None], given)
 
 
 def known_context(rng: np.random.Generator, batch: int, days: int) -> Tensor:

@@ -20,7 +20,12 @@ def _level(sigma: Tensor, noise: Tensor) -> Tensor:
 
 def heun(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
     """Second-order Heun (Karras et al. 2022, algorithm 1 without churn): ``2 * steps - 1`` network passes."""
-    x = noise * sigmas[0].to(noise)
+    return heun_from(denoiser, noise * sigmas[0].to(noise), sigmas)
+
+
+def heun_from(denoiser: Denoiser, noisy: Tensor, sigmas: Tensor) -> Tensor:
+    """The same from ``noisy``, which has the first of ``sigmas``, to the last of them, zero or not."""
+    x = noisy
     for now, then in pairwise(sigmas):
         slope = (x - denoiser(x, _level(now, x))) / now.to(x)
         trial = x + (then - now).to(x) * slope
@@ -28,6 +33,15 @@ def heun(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
             slope = (slope + (trial - denoiser(trial, _level(then, x))) / then.to(x)) / 2
             trial = x + (then - now).to(x) * slope
         x = trial
+    return x
+
+
+def straight(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
+    """First order, one network pass a step (DDIM, Song et al. 2021); exact for a student of these ``sigmas``."""
+    x = noise * sigmas[0].to(noise)
+    for now, then in pairwise(sigmas):
+        share = (then / now).to(x)
+        x = share * x + (1 - share) * denoiser(x, _level(now, x))
     return x
 
 
@@ -49,4 +63,4 @@ def dpm_solver_2m(denoiser: Denoiser, noise: Tensor, sigmas: Tensor) -> Tensor:
     return x
 
 
-SAMPLERS = {"heun": heun, "dpm++2m": dpm_solver_2m}
+SAMPLERS = {"heun": heun, "dpm++2m": dpm_solver_2m, "student": straight}

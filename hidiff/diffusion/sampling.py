@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,23 +17,29 @@ from tqdm import tqdm
 from hidiff import rng as random
 from hidiff.data import calendars, solar
 from hidiff.data.calendars import STEPS_PER_DAY, Grid
-from hidiff.data.prepare import CLEARNESS, TOKENS
+from hidiff.data.prepare import CLEARNESS, TOKENS, day_energy_ratio
 from hidiff.data.traces import Traces
 from hidiff.data.weather import COLUMNS
 
+from . import distill, identity
 from . import high as high_level
-from . import identity
 from . import low as low_level
 from .assemble import Layout, to_kilowatts
 from .high import HighConfig, HighLevel
 from .household import Household
+from .identity import LEARNED
 from .low import LowConfig, LowLevel, restore, standardise
+from .network import Transformer
+from .precondition import denoise
+from .regional import RegionalWeather, add_level, clearness_level
 from .samplers import SAMPLERS
 from .schedules import karras
 
 Array = NDArray[np.float32]
 HIGH_STEPS = 2
 """The high level takes this many times the steps: it is one window a year, and cheap."""
+SPREAD_LIMITS = (0.7, 1.4)
+"""A year of tokens this much less or more spread than its home is not taken for a fault and undone."""
 MAX_YEARS = 100
 """Of one home in one call."""
 
@@ -41,11 +49,14 @@ class SamplerConfig:
     """How to sample; the defaults are what the model card's scores were measured with."""
 
     steps: int = 8
-    """Steps of the low level."""
+    """Steps of the low level; the high level takes twice as many. The student has steps of its own."""
     solver: str = "dpm++2m"
-    """dpm++2m (one network pass a step) or heun (two, the yardstick)."""
+    """student (distilled, one network pass a step), dpm++2m (the same, undistilled) or heun (two, the yardstick)."""
     regional_share: float = 0.35
     """Share of the variance of the clearness noise that all homes of a call share: the same clouds."""
+    week_share: float = 0.15
+    """Share of the variance of a new home's load noise that it repeats every week, by the wall clock: habits that
+    nobody knows yet. (A home that is like another has that one's habits and draws none.)"""
     token_noise: float = 0.05
     """Noise level that the low level is told its daily tokens have."""
     windows_a_pass: int = 16
@@ -62,6 +73,8 @@ class SamplerConfig:
             raise ValueError(f"steps={self.steps}; it must lie in 1..1000")
         if not 0 <= self.regional_share <= 1:
             raise ValueError(f"regional_share={self.regional_share}; it must lie in 0..1")
+        if not 0 <= self.week_share <= 1:
+            raise ValueError(f"week_share={self.week_share}; it must lie in 0..1")
 
 
 @dataclass(frozen=True)
@@ -143,30 +156,51 @@ class Sampling:
     """One call's shared parts: span, weather, sky, schedule."""
 
     def __init__(
-        self, low: LowLevel, high: HighLevel, span: Span, weather: pd.DataFrame, seed: int,
-        sampler: SamplerConfig, device: str,
+        self, low: LowLevel, high: HighLevel, regional: RegionalWeather, span: Span, weather: pd.DataFrame, seed: int,
+        sampler: SamplerConfig, device: str, students: Mapping[str, Transformer],
+        usual: pd.DataFrame | None = None,
     ) -> None:  # fmt: skip
+        """Prepare.
+
+        Args:
+            weather: of every day of the span.
+            usual: the weather that would have come by itself, where ``weather`` was asked for. In the first year
+                of it a home has the mean load that its statistics say; asked weather moves it from there.
+        """
         self.low, self.high = low, high
+        self.regional, self.weather, self.usual = regional, weather, usual
         self.span, self.seed, self.sampler, self.device = span, seed, sampler, device
         values = torch.from_numpy(weather.to_numpy(dtype=np.float32))
-        self.high_condition = high_level.condition(span.grid, standardise(values, high.weather_scale.cpu()))
         self.low_condition = low_level.shared_condition(
             span.grid, standardise(values, low.weather_scale.cpu())
         )[: span.layout.days]
         self.sky = solar.clear_sky_of_days(span.grid.dates[: span.layout.days])
         self.solve = SAMPLERS[sampler.solver]
-        self.high_sigmas = karras(HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max)
-        self.low_sigmas = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
+        self.low_denoise: Callable[..., Tensor]
+        self.high_denoise: Callable[..., Tensor]
+        if sampler.solver == "student":
+            self.low_sigmas, self.high_sigmas = (
+                torch.tensor(distill.SIGMAS[name], dtype=torch.float64) for name in ("low", "high")
+            )
+            self.low_denoise, self.high_denoise = (
+                partial(denoise, students[name]) for name in ("low", "high")
+            )
+        else:
+            self.high_sigmas = karras(
+                HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max
+            )
+            self.low_sigmas = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
+            self.low_denoise, self.high_denoise = low.denoise, high.denoise
 
     @torch.no_grad()
     def traces(self, people: list[Household], bar: tqdm[Any]) -> Traces:
         """Traces of some homes over the whole span."""
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.sampler.bf16):
-            tokens = self.days(people)
+            tokens, unit_kw = self.days(people)
             load, pv = [], []
-            for person, own in zip(people, tokens, strict=True):
+            for person, own, unit in zip(people, tokens, unit_kw, strict=True):
                 signal, envelope = self.half_hours(person, own)
-                kilowatts = to_kilowatts(signal, own, envelope, person)
+                kilowatts = to_kilowatts(signal, own, envelope, person, float(unit))
                 load.append(kilowatts[0])
                 pv.append(kilowatts[1])
                 bar.update(self.span.years)
@@ -191,9 +225,45 @@ class Sampling:
         )
         return Traces(load_kw, pv_kw, span.time, homes, span.time_zone)
 
-    def days(self, people: list[Household]) -> Array:
-        """Daily tokens of each home in natural units, ``(home, day, 8)``."""
+    def days(self, people: list[Household]) -> tuple[Array, Array]:
+        """Daily tokens of each home in natural units ``(home, day, 8)``, and what load is a multiple of [kW].
+
+        A home has exactly the mean and spread of load tokens and the mean load that its statistics say, in the
+        first year of the weather that comes by itself. (The first year alone, so that a longer call begins with
+        the days of a shorter one; clearness is left as it is, for the year's sky is everybody's.)
+        """
+        raw = np.stack([person.statistics for person in people])
+        own, slow = self._standard_days(people, self.weather)
+        usual = own if self.usual is None else self._standard_days(people, self.usual)[0]
+        year = usual[:, : self.high.config.window_days, :CLEARNESS]
+        centre, width = year.mean(1, keepdims=True), np.clip(year.std(1, keepdims=True), *SPREAD_LIMITS)
+        mean, spread = identity.token_scale(raw)
+        level, slope = (
+            self.high.token_limits.cpu().numpy().transpose(1, 0, 2)
+        )  # each (lowest and highest, token)
+        lowest, highest = level[:, None] + slope[:, None] * np.log(spread)  # each (home, token)
+
+        def natural(standard: Array) -> Array:
+            fitted = standard.copy()
+            fitted[..., :CLEARNESS] = (standard[..., :CLEARNESS] - centre) / width
+            fitted = np.clip(fitted, lowest[:, None], highest[:, None])
+            return np.asarray(fitted * spread[:, None] + mean[:, None], dtype=np.float32)
+
+        tokens = add_level(natural(own), slow)
+        tokens[..., CLEARNESS] = np.clip(tokens[..., CLEARNESS], 0.02, 1.2)
+        energy = day_energy_ratio(natural(usual)[:, : self.high.config.window_days]).mean(1)
+        return tokens, np.array([person.mean_load_kw for person in people]) / energy
+
+    def _standard_days(self, people: list[Household], weather: pd.DataFrame) -> tuple[Array, Array]:
+        """Tokens in units of each home's own mean and spread ``(home, day, 8)``, and the slow clearness left out."""
         model, config = self.high, self.high.config
+        slow = clearness_level(
+            self.regional, weather, config.window_days, config.window_days - config.context_days
+        )
+        shown = weather.assign(clearness=weather["clearness"] - slow).to_numpy(dtype=np.float32)
+        told = high_level.condition(
+            self.span.grid, standardise(torch.from_numpy(shown), model.weather_scale.cpu())
+        )
         raw = np.stack([person.statistics for person in people])
         statistics = standardise(torch.from_numpy(raw), model.statistics_scale.cpu()).clamp(-4, 4)
         stride, size = config.window_days - config.context_days, self.sampler.homes_a_pass
@@ -202,7 +272,7 @@ class Sampling:
             inside = slice(start, start + config.window_days)
             is_known = torch.zeros(size, config.window_days)
             is_known[:, : config.context_days if window else 0] = 1
-            condition = self.high_condition[inside].expand(size, -1, -1)
+            condition = told[inside].expand(size, -1, -1)
             for begin in range(0, len(people), size):
                 rows = [min(begin + i, len(people) - 1) for i in range(size)]  # the last pass is filled up
                 noise = torch.stack(
@@ -217,19 +287,11 @@ class Sampling:
                 )
                 known = path[rows, inside] * is_known[..., None]
                 drawn = self._solve(
-                    self.high_sigmas, noise, model.denoise, known, is_known, condition, statistics[rows]
+                    self.high_sigmas, noise, self.high_denoise, known, is_known, condition, statistics[rows]
                 )
                 drawn = torch.where(is_known[..., None] > 0, known, drawn)
                 path[begin : begin + size, inside] = drawn[: min(size, len(people) - begin)]
-        mean, spread = identity.token_scale(raw)
-        level, slope = (
-            self.high.token_limits.cpu().numpy().transpose(1, 0, 2)
-        )  # each (lowest and highest, token)
-        lowest, highest = level[:, None] + slope[:, None] * np.log(spread)  # each (home, token)
-        own = np.clip(path.numpy(), lowest[:, None], highest[:, None])
-        tokens: Array = own * spread[:, None] + mean[:, None]
-        tokens[..., CLEARNESS] = np.clip(tokens[..., CLEARNESS], 0.02, 1.2)
-        return tokens.astype(np.float32)
+        return path.numpy(), slow
 
     def half_hours(self, person: Household, tokens: Array) -> tuple[Array, Array]:
         """Log load ratio and clearness of one home ``(day, 48, 2)``, its envelope per kWp ``(day, 48)``."""
@@ -239,7 +301,10 @@ class Sampling:
         statistics = standardise(torch.from_numpy(person.statistics), model.statistics_scale.cpu()).clamp(
             -4, 4
         )
-        household = model.household(statistics, torch.from_numpy(person.style)).expand(size, -1)
+        style = torch.from_numpy(person.style)
+        household = model.household(statistics, style[:LEARNED]).expand(size, -1)
+        habit = model.habit(style[None, LEARNED:].to(model.habit_modes)).cpu().expand(size, -1)
+        shift, weekend = (part(self.span.grid) for part in (low_level.clock_shift, low_level.weekend))
         scaled = standardise(torch.from_numpy(tokens[: layout.days]), model.token_scale.cpu())
         token_noise = torch.full((size,), self.sampler.token_noise)
         signal = torch.zeros(layout.days, STEPS_PER_DAY, 2)
@@ -253,10 +318,11 @@ class Sampling:
                 known = signal[days].flatten(1, 2) * is_known[..., None]
                 noise = torch.stack([self._noise(person, int(start)) for start in filled])
                 condition = low_level.condition(
-                    self.low_condition[days], torch.from_numpy(envelope)[days], scaled[days], token_noise
-                )
+                    self.low_condition[days], torch.from_numpy(envelope)[days], scaled[days], token_noise,
+                    low_level.habit_of_hours(habit, shift[days], weekend[days]),
+                )  # fmt: skip
                 drawn = self._solve(
-                    self.low_sigmas, noise, model.denoise, known, is_known, condition, household
+                    self.low_sigmas, noise, self.low_denoise, known, is_known, condition, household
                 )
                 drawn = drawn.view(size, config.window_days, STEPS_PER_DAY, 2)
                 for row in range(len(chunk)):
@@ -267,10 +333,19 @@ class Sampling:
         return restore(signal, model.signal_scale.cpu()).numpy(), envelope
 
     def _noise(self, person: Household, start: int) -> Tensor:
-        """Noise of a window ``(step, 2)``: the load's its own, the clearness's partly that of the region."""
+        """Noise of a window ``(step, 2)``: the load's partly its habit, the clearness's partly that of the region."""
         shape = (self.low.config.window_days * STEPS_PER_DAY, 2)
         own = random.normal(shape, self.seed, person.key, "low", start)
         region = random.normal(shape, self.seed, "region", "low", start)
+        if person.mode == "new":
+            grid, share = self.span.grid, self.sampler.week_share
+            days = slice(start, start + self.low.config.window_days)
+            slots = (
+                np.arange(STEPS_PER_DAY) + low_level.clock_shift(grid)[days, None].numpy()
+            ) % STEPS_PER_DAY
+            week = random.normal((7, STEPS_PER_DAY), self.seed, person.key, "week")
+            habit = week[grid.weekday[days, None], slots].ravel()
+            own[:, 0] = np.sqrt(1 - share) * own[:, 0] + np.sqrt(share) * habit
         share = self.sampler.regional_share
         own[:, 1] = np.sqrt(1 - share) * own[:, 1] + np.sqrt(share) * region[:, 1]
         return torch.from_numpy(own)

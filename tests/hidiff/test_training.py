@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hidiff import training
+from hidiff.data import prepare as preparation
 from hidiff.data.prepare import prepare
 from hidiff.data.synthetic import synthetic_homes
 from hidiff.data.traces import Traces
@@ -84,8 +85,8 @@ def test_only_clean_homes_are_trained_on_where_the_table_says_so() -> None:
     marked = Traces(
         traces.load_kw, traces.pv_kw, traces.time, traces.homes.assign(is_clean=[True, False, True])
     )
-    assert clean(marked).names == ["synthetic-00000", "synthetic-00002"]
-    assert clean(traces).names == traces.names
+    assert clean(marked) == (["synthetic-00000", "synthetic-00002"], ["synthetic-00001"])
+    assert clean(traces) == (traces.names, [])
 
 
 # ---------------------------------------------------------------- a run
@@ -99,11 +100,12 @@ def test_a_model_directory_is_whole_and_says_what_it_was_trained_on(tiny_folder:
     ]
     config = json.loads((tiny_folder / "config.json").read_text())
     model = HiDiff.load(tiny_folder)
-    assert config["training"]["steps"] == {"low": 2, "high": 2}
+    assert config["training"]["steps"] == {"low": 2, "high": 2, "low student": 2, "high student": 2}
+    assert config["sampler"]["solver"] == "student" and set(model.students) == {"low", "high"}
     assert sorted([*model.homes, *config["split"]["validation_homes"]]) == [
         f"synthetic-{i:05d}" for i in range(6)
     ]
-    assert model.statistics.shape == (len(model.homes), 26) and model.styles.shape == (len(model.homes), 16)
+    assert model.statistics.shape == (len(model.homes), 26) and model.styles.shape == (len(model.homes), 40)
     assert np.isfinite(model.statistics).all() and np.isfinite(model.styles).all()
     card = (tiny_folder / "README.md").read_text()
     for part in ("Ausgrid", "kept aside", "Intended use", "Limits", "checkpoint format 1"):
@@ -197,5 +199,29 @@ def test_settings_are_checked(field: str, value: object) -> None:
 
 
 def test_a_card_trains_longer_than_a_processor() -> None:
-    for cpu, gpu in zip(training.PRESETS["cpu"], training.PRESETS["gpu"], strict=True):
-        assert gpu.steps > cpu.steps
+    for name, cpu in training.PRESETS["cpu"].items():
+        assert training.PRESETS["gpu"][name].steps > cpu.steps
+
+
+def test_homes_that_are_not_clean_train_the_low_level_alone(tiny_homes: Traces, tmp_path: Path) -> None:
+    odd = tiny_homes.names[0], tiny_homes.names[3]
+    marked = tiny_homes.homes.assign(is_clean=[name not in odd for name in tiny_homes.names])
+    homes = Traces(tiny_homes.load_kw, tiny_homes.pv_kw, tiny_homes.time, marked).to_parquet(
+        tmp_path / "homes"
+    )
+    parts = HiDiff.load(train_tiny(homes, tmp_path / "model", student_steps=0)).notes["split"]
+    assert sorted([*parts["odd_homes"], *parts["odd_homes_aside"]]) == sorted(odd)
+    model = HiDiff.load(tmp_path / "model")
+    assert not set(odd) & set(model.homes) and not model.students
+
+
+def test_load_only_homes_have_no_say_in_pv(tiny_homes: Traces) -> None:
+    prepared = preparation.prepare(tiny_homes)
+    others = training.load_only(prepared, prepared.names[1:3])
+    assert prepared.is_sunny[1].any() and not others.is_sunny.any()
+    both = preparation.together(prepared, others)
+    assert both.names == [*prepared.names, *prepared.names[1:3]]
+    np.testing.assert_array_equal(both.tokens[-1], prepared.tokens[2])
+    shorter = preparation.prepare(tiny_homes.between(tiny_homes.time[0], tiny_homes.time[48 * 40]))
+    with pytest.raises(ValueError, match="same span"):
+        preparation.together(prepared, shorter)

@@ -52,7 +52,7 @@ def test_zone_aware_stamps_fall_on_the_standard_day_of_sydney(tmp_path: Path) ->
     ("columns", "message"),
     [
         ({"rain_mm": 1.0}, "none of temperature_max_c"),
-        ({"clearness": 2.5}, r"clearness reaches 2.5, outside 0..1.3"),
+        ({"clearness": 2.5}, r"clearness reaches 2.5 on 2030-01-01, outside 0..1.3"),
         ({"temperature_max_c": 310.0}, "temperature_max_c reaches 310"),
         ({"clearness": [0.5] * 9 + [None]}, "'clearness' has no value on 2030-01-10"),
         ({"temperature_max_c": ["warm"] * 10}, "'temperature_max_c' is not all numbers"),
@@ -82,6 +82,116 @@ def test_files_that_are_no_weather_are_refused(tmp_path: Path) -> None:
     (tmp_path / "w.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(DataFormatError, match="cannot be read as a table"):
         read_weather(tmp_path / "w.parquet")
+
+
+def half_hourly(days: int = 30, first: str = "2030-01-01", step_min: int = 30) -> pd.DataFrame:
+    """A file in steps: clear sky at 0.6 over Sydney, warmest at 15:00."""
+    minutes = pd.date_range(first, periods=days * 1440 // step_min, freq=f"{step_min}min")
+    sky = solar.clear_sky(
+        (minutes - pd.Timedelta(hours=10) + pd.Timedelta(minutes=step_min / 2 - 15)).tz_localize("UTC")
+    )
+    hour = minutes.hour + minutes.minute / 60
+    return pd.DataFrame(
+        {
+            "local_time": minutes,
+            "temperature_c": 20 + 6 * np.cos(2 * np.pi * (hour - 15) / 24),
+            "ghi_w_m2": 0.6 * sky.ghi,
+        }
+    )
+
+
+def written(folder: Path, table: pd.DataFrame) -> Path:
+    table.to_csv(folder / "steps.csv", index=False)
+    return folder / "steps.csv"
+
+
+@pytest.mark.parametrize("step_min", [5, 20, 30, 60])
+def test_steps_that_divide_the_hour_give_the_same_days(tmp_path: Path, step_min: int) -> None:
+    read = read_weather(written(tmp_path, half_hourly(3, step_min=step_min)))
+    assert len(read) == 3
+    assert read["clearness"].to_numpy() == pytest.approx(0.6, abs=0.01)
+    assert read["temperature_max_c"].to_numpy() == pytest.approx(26)
+
+
+@pytest.mark.parametrize(("name", "factor"), [("ghi_kw_m2", 1e-3), ("ghi_kwh_m2", 0.5e-3)])
+def test_irradiance_may_come_in_kilowatts_or_kilowatt_hours(tmp_path: Path, name: str, factor: float) -> None:
+    table = half_hourly(3)
+    table[name] = table.pop("ghi_w_m2") * factor
+    assert read_weather(written(tmp_path, table))["clearness"].to_numpy() == pytest.approx(0.6, abs=0.01)
+
+
+def test_daily_irradiance_is_the_energy_of_the_day(tmp_path: Path) -> None:
+    clear = solar.clear_sky_of_days(pd.date_range("2030-01-01", periods=10)).ghi.reshape(10, 48).sum(1) / 2000
+    energy = read_weather(daily_file(tmp_path, ghi_kwh_m2=0.5 * clear))
+    assert energy["clearness"].to_numpy() == pytest.approx(0.5)
+    power = read_weather(daily_file(tmp_path, ghi_w_m2=0.5 * clear * 1000 / 24))
+    assert power["clearness"].to_numpy() == pytest.approx(0.5)
+
+
+def test_clearness_in_steps_counts_where_the_sun_is(tmp_path: Path) -> None:
+    table = half_hourly(2)
+    night = table.pop("ghi_w_m2") == 0
+    table["clearness"] = np.where(night, 0.0, 0.7)
+    assert read_weather(written(tmp_path, table))["clearness"].to_numpy() == pytest.approx(0.7, abs=0.01)
+
+
+def test_days_cut_off_at_the_ends_are_left_out(tmp_path: Path) -> None:
+    read = read_weather(written(tmp_path, half_hourly(4).iloc[20:-3]))
+    assert read.index.tolist() == [pd.Timestamp("2030-01-02"), pd.Timestamp("2030-01-03")]
+    with pytest.raises(DataFormatError, match="has no whole day of standard time"):
+        read_weather(written(tmp_path, half_hourly(2).iloc[20:60]))
+
+
+def test_a_wrong_clock_is_found_by_sun_and_by_heat(tmp_path: Path) -> None:
+    table = half_hourly(30)
+    table["local_time"] -= pd.Timedelta(hours=10)  # UTC without saying so
+    with pytest.raises(DataFormatError, match="mean day is warmest at 05:00"):
+        read_weather(written(tmp_path, table))
+    with pytest.raises(DataFormatError, match=r"middle of ghi_w_m2 lies at 0\d:\d\d, -10\.0 h"):
+        read_weather(written(tmp_path, table.drop(columns="temperature_c")))
+    summer = half_hourly(30)
+    summer["local_time"] += pd.Timedelta(hours=1)  # daylight saving
+    with pytest.raises(DataFormatError, match=r"\+1\.0 h from the sun over Sydney"):
+        read_weather(written(tmp_path, summer))
+    summer["local_time"] = summer["local_time"].dt.tz_localize("Etc/GMT-11")
+    assert read_weather(written(tmp_path, summer))["clearness"].to_numpy() == pytest.approx(0.6, abs=0.01)
+
+
+def test_gaps_doubles_and_steps_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    table = half_hourly(3)
+    with pytest.raises(
+        DataFormatError, match=r"1 places .* not 30 minutes, the first after 2030-01-01 04:30"
+    ):
+        read_weather(written(tmp_path, table.drop(index=[10, 11])))
+    with pytest.raises(DataFormatError, match="has 2030-01-01 05:00 twice"):
+        read_weather(written(tmp_path, pd.concat([table, table.iloc[[10]]])))
+    with pytest.raises(DataFormatError, match="steps of 90 minutes; steps must divide the hour"):
+        read_weather(written(tmp_path, table.iloc[::3]))
+    table.loc[10, "temperature_c"] = np.nan
+    with pytest.raises(DataFormatError, match="'temperature_c' has no value on 2030-01-01 05:00"):
+        read_weather(written(tmp_path, table))
+    with pytest.raises(DataFormatError, match="twice, 'clearness' and 'ghi_w_m2'; drop one"):
+        read_weather(written(tmp_path, half_hourly(1).assign(clearness=0.5)))
+
+
+def test_units_that_look_wrong_are_named(tmp_path: Path) -> None:
+    table = half_hourly(20)
+    for change, message in (
+        (
+            {"temperature_c": table["temperature_c"] * 1.8 + 32},
+            r"reaches 78\.8 .*Fahrenheit\? Give degrees C",
+        ),
+        ({"temperature_c": table["temperature_c"] + 273.15}, r"reaches 299\.15 .*kelvin\? Give degrees C"),
+        ({"ghi_w_m2": table["ghi_w_m2"] / 1000}, "times the clear sky over Sydney; check the unit"),
+        ({"ghi_w_m2": table["ghi_w_m2"] * 3.6}, r"times the clear sky over Sydney \(at most 1\.3\)"),
+        ({"ghi_w_m2": table["ghi_w_m2"] - 900}, "irradiance is >= 0"),
+    ):
+        with pytest.raises(DataFormatError, match=message):
+            read_weather(written(tmp_path, table.assign(**change)))
+    with pytest.raises(DataFormatError, match=r"reaches 60 on 2030-01-01.*not per cent"):
+        read_weather(daily_file(tmp_path, clearness=60.0))
+    with pytest.raises(DataFormatError, match="10 days in all; are the columns swapped"):
+        read_weather(daily_file(tmp_path, temperature_max_c=10.0, temperature_min_c=20.0))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,13 @@ from hypothesis.extra import numpy as hnp
 
 from hidiff.data import prepare as preparation
 from hidiff.data import solar
-from hidiff.diffusion.assemble import Layout, scale_to_energy, scale_to_energy_and_peak, to_kilowatts
+from hidiff.diffusion.assemble import (
+    Layout,
+    block_correction,
+    scale_to_energy,
+    scale_to_energy_and_peak,
+    to_kilowatts,
+)
 from hidiff.diffusion.household import Household
 from hidiff.diffusion.identity import PLACE, STATISTICS
 
@@ -116,11 +122,14 @@ def test_day_energies_are_those_of_the_high_level() -> None:
     peaked = preparation.day_energy_ratio(tokens) * drawn.max(1) / drawn.mean(1) * rng.uniform(0.8, 1.05, 60)
     tokens[:, preparation.PEAK] = np.log(peaked + preparation.BLOCK_OFFSET)
     envelope = solar.envelope_kw(solar.clear_sky_of_days(dates), HOME.roof, 1.0).reshape(60, 48)
-    load, pv = to_kilowatts(signal.astype(np.float32), tokens, envelope, HOME)
+    load, pv = to_kilowatts(signal.astype(np.float32), tokens, envelope, HOME, HOME.mean_load_kw)
     asked = preparation.day_energy_ratio(tokens) * HOME.mean_load_kw
     np.testing.assert_allclose(load.mean(1), asked, rtol=1e-5)
     peak = preparation.peak_ratio(tokens) * HOME.mean_load_kw
-    np.testing.assert_allclose(load.max(1), peak, rtol=1e-4)
+    off = np.abs(
+        load.max(1) / peak - 1
+    )  # the home's day shape is mended first, which a flat day may not allow
+    assert np.mean(off < 1e-4) > 0.9 and off.max() < 0.05
     clear = envelope.mean(1) * HOME.capacity_kwp * tokens[:, preparation.CLEARNESS]
     np.testing.assert_allclose(pv.mean(1), clear, rtol=1e-4)
 
@@ -129,7 +138,7 @@ def test_a_day_whose_shape_is_nearly_all_zero_keeps_its_energy() -> None:
     signal = np.full((1, 48, 2), -9.0, dtype=np.float32)  # no load at all …
     signal[0, 30, 0] = 0.0  # … but in one half-hour
     tokens = np.zeros((1, 8), dtype=np.float32)
-    load, _ = to_kilowatts(signal, tokens, np.zeros((1, 48), np.float32), HOME)
+    load, _ = to_kilowatts(signal, tokens, np.zeros((1, 48), np.float32), HOME, HOME.mean_load_kw)
     assert load.mean() == pytest.approx(preparation.day_energy_ratio(tokens)[0] * HOME.mean_load_kw, rel=1e-5)
 
 
@@ -151,3 +160,14 @@ def test_a_peak_that_no_stretch_meets_still_keeps_the_energy(peak: float) -> Non
     result = scale_to_energy_and_peak(shapes, np.full(4, 0.7), np.full(4, peak))
     np.testing.assert_allclose(result.mean(1), 0.7, rtol=1e-6)
     assert (result >= 0).all()
+
+
+def test_lost_evenings_are_given_back_on_average_and_right_days_are_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    shape = rng.uniform(0.5, 1.5, (200, 48))
+    blocks = shape.reshape(200, 6, 8).mean(2)
+    np.testing.assert_allclose(block_correction(shape, shape.mean(1), blocks), 1, atol=1e-9)
+    blocks[:, 4] *= 1.2
+    factor = block_correction(shape, shape.mean(1), blocks)
+    assert factor[36] == pytest.approx(1.2, abs=0.02) and factor[4] == pytest.approx(1, abs=1e-6)
+    assert block_correction(shape, shape.mean(1), 9 * blocks).max() == 1.4

@@ -24,7 +24,7 @@ def make(
 def test_a_new_home_has_all_its_parts(prior: Prior) -> None:
     home = make(prior, 12)
     assert home.name == home.key == "new-000012" and home.mode == "new"
-    assert home.statistics.shape == (26,) and home.style.shape == (16,)
+    assert home.statistics.shape == (26,) and home.style.shape == (40,)
     assert home.capacity_kwp == pytest.approx(np.exp(home.statistics[PLACE["log_capacity"]]))
     assert home.roof.gain == pytest.approx(np.exp(home.statistics[PLACE["log_gain"]]))
 

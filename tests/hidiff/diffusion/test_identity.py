@@ -10,7 +10,19 @@ from hidiff.data.prepare import CLEARNESS, PEAK, Prepared, day_energy_ratio, pre
 from hidiff.data.synthetic import synthetic_homes
 from hidiff.data.traces import Traces
 from hidiff.diffusion import identity
-from hidiff.diffusion.identity import FEATURES, PLACE, STATISTICS, STYLE, Prior, StyleEncoder, WindowReader
+from hidiff.diffusion.identity import (
+    FEATURES,
+    HABIT,
+    LEARNED,
+    MODES,
+    PLACE,
+    STATISTICS,
+    Prior,
+    StyleEncoder,
+    WindowReader,
+    habit_modes,
+    mode_values,
+)
 
 
 def mild(days: int) -> np.ndarray:
@@ -110,9 +122,9 @@ def test_style_features_have_their_length_and_stand_on_the_clock(year: Prepared)
 def test_the_encoder_is_steady_when_it_is_judged_and_noisy_when_it_learns() -> None:
     torch.manual_seed(0)
     encoder = StyleEncoder().eval()
-    features, noise = torch.randn(5, FEATURES), torch.randn(5, STYLE)
+    features, noise = torch.randn(5, FEATURES), torch.randn(5, LEARNED)
     style = encoder(features)
-    assert style.shape == (5, STYLE)
+    assert style.shape == (5, LEARNED)
     torch.testing.assert_close(style, encoder(features))
     torch.testing.assert_close(encoder(features, noise) - style, 0.3 * noise, atol=1e-5, rtol=1e-4)
     assert style.std(dim=1, correction=0).tolist() == pytest.approx([1] * 5, rel=1e-2)
@@ -238,3 +250,15 @@ def test_capacity_is_taken_from_the_home_and_not_from_the_population(
     guess = reader.read(year, 5, np.arange(40, 68), weather)
     assert np.exp(guess[PLACE["log_capacity"]]) == pytest.approx(year.capacity_kwp[5], rel=1e-5)
     assert identity.roof_of(guess).gain > 0
+
+
+def test_modes_span_the_habits_they_were_made_of() -> None:
+    """Rows that lie in a plane are found again in two numbers of unit spread."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(2, HABIT, generator=generator)
+    features = torch.cat([torch.randn(200, 2, generator=generator) @ directions, torch.randn(200, 85)], dim=1)
+    modes = habit_modes(features)
+    assert modes.shape == (MODES, HABIT)
+    values = mode_values(features, modes)
+    assert values[:, :2].std(0).tolist() == pytest.approx([1, 1], abs=0.02)
+    torch.testing.assert_close(values[:, :2] @ modes[:2], features[:, :HABIT], atol=0.3, rtol=0.1)

@@ -78,7 +78,11 @@ def test_the_condition_of_an_hour_holds_its_clock_its_block_and_its_sky(levels: 
     day = torch.arange(14)[None]
     rows = torch.zeros(1, 1, dtype=torch.long)
     tokens = low.tokens[rows, day]
-    condition = low_level.condition(low.shared[day], low.envelope[rows, day], tokens, torch.tensor([0.1]))
+    habit = torch.arange(168.0)[None]
+    on_days = low_level.habit_of_hours(habit, low.shift[day], low.weekend[day])
+    condition = low_level.condition(
+        low.shared[day], low.envelope[rows, day], tokens, torch.tensor([0.1]), on_days
+    )
     assert condition.shape == (1, 14 * 24, low_level.CONDITION)
     hour = condition.view(14, 24, -1)
     torch.testing.assert_close(hour[3, 9, 25:27], low.envelope[0, 3, 18:20])
@@ -88,6 +92,12 @@ def test_the_condition_of_an_hour_holds_its_clock_its_block_and_its_sky(levels: 
     assert hour[..., 36] == pytest.approx(0.1)
     sine = np.sin(2 * np.pi * prepared.grid.clock_hour[3, 18] / 24)
     assert float(hour[3, 9, 0]) == pytest.approx(sine, abs=1e-5)
+    ahead = int(prepared.grid.clock_hour[3, 0] * 2)  # half-hours of the wall clock before standard time
+    assert hour[3, 9, 37:43].tolist() == [
+        (18 + ahead + half) % 48 + 48 * kind for kind in range(3) for half in (0, 1)
+    ]
+    off = float(prepared.grid.weekday[3] >= 5) - 2 / 7
+    assert float(hour[3, 9, 43]) == pytest.approx((144 + (18 + ahead) // 2) * off, rel=1e-5)
 
 
 def test_known_days_lie_at_the_ends_and_never_fill_the_window() -> None:

@@ -16,7 +16,7 @@ def silent(scaled: Tensor, value: Tensor) -> Tensor:
 def test_a_silent_network_leaves_the_best_linear_guess() -> None:
     noisy = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(0))
     shrink = 0.25 / (SIGMAS**2 + 0.25)
-    torch.testing.assert_close(denoise(silent, noisy, SIGMAS, 0.5), noisy * shrink[:, None, None])
+    torch.testing.assert_close(denoise(silent, noisy, SIGMAS, sigma_data=0.5), noisy * shrink[:, None, None])
 
 
 def test_the_network_sees_unit_variance_and_a_quarter_of_the_log() -> None:
@@ -28,7 +28,7 @@ def test_the_network_sees_unit_variance_and_a_quarter_of_the_log() -> None:
 
     noise = torch.randn(4, 20_000, 1, generator=torch.Generator().manual_seed(0))
     clean = 0.5 * torch.randn(4, 20_000, 1, generator=torch.Generator().manual_seed(1))
-    denoise(spy, clean + SIGMAS[:, None, None] * noise, SIGMAS, 0.5)
+    denoise(spy, clean + SIGMAS[:, None, None] * noise, SIGMAS, sigma_data=0.5)
     assert seen[0].std(dim=1).flatten().tolist() == pytest.approx([1] * 4, rel=0.03)
     torch.testing.assert_close(seen[1], SIGMAS.log() / 4)
 
@@ -37,7 +37,7 @@ def test_the_target_of_the_network_has_unit_variance_at_every_level() -> None:
     """The weight is one over the square of what the network's output is multiplied by."""
     scale = []
     for sigma in SIGMAS:
-        one = denoise(lambda x, _: torch.ones_like(x), torch.zeros(1, 1, 1), sigma[None], 0.5)
+        one = denoise(lambda x, _: torch.ones_like(x), torch.zeros(1, 1, 1), sigma[None], sigma_data=0.5)
         scale.append(float(one))
     assert loss_weight(SIGMAS, 0.5).tolist() == pytest.approx([1 / value**2 for value in scale], rel=1e-4)
 

@@ -4,8 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hidiff.data.prepare import CLEARNESS, TOKENS
 from hidiff.data.weather import COLUMNS
-from hidiff.diffusion.regional import RegionalWeather, resolve
+from hidiff.diffusion.regional import (
+    LOAD_PER_CLEARNESS,
+    RegionalWeather,
+    add_level,
+    clearness_level,
+    resolve,
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +114,29 @@ def test_a_given_minimum_is_not_cut_by_a_generated_maximum(regional: RegionalWea
     path = resolve(regional, dates, 3, pd.DataFrame({"temperature_min_c": 33.0}, index=dates))
     assert (path["temperature_min_c"] == 33).all()
     assert (path["temperature_max_c"] >= 33).all()
+
+
+def test_the_level_of_clearness_is_what_an_edit_of_a_whole_year_moves(regional: RegionalWeather) -> None:
+    dates = pd.date_range("2030-07-01", periods=756)
+    path = regional.climatology(dates)
+    assert clearness_level(regional, path, 392, 364) == pytest.approx(0, abs=1e-6)
+    dull = path.assign(clearness=path["clearness"] - 0.2)
+    assert clearness_level(regional, dull, 392, 364) == pytest.approx(-0.2, abs=1e-6)
+    one_day = path.copy()
+    one_day.loc[dates[100], "clearness"] -= 0.61  # the weather of a day is no level
+    assert np.abs(clearness_level(regional, one_day, 392, 364)).max() == pytest.approx(0.01, abs=1e-6)
+
+
+def test_the_level_of_a_longer_path_begins_with_that_of_a_shorter_one(regional: RegionalWeather) -> None:
+    short, long = (regional.sample(pd.date_range("2030-01-01", periods=days), 2) for days in (392, 756))
+    levels = [clearness_level(regional, path, 392, 364) for path in (short, long)]
+    np.testing.assert_allclose(levels[1][:392], levels[0], atol=1e-4)
+    assert levels[1][392:].std() > 0.01
+
+
+def test_a_level_moves_own_clearness_one_to_one_and_load_by_its_response() -> None:
+    tokens = np.zeros((2, 3, TOKENS), dtype=np.float32)
+    moved = add_level(tokens, np.array([0.0, -0.2, 0.1], dtype=np.float32))
+    assert moved[:, :, CLEARNESS] == pytest.approx(np.tile([0, -0.2, 0.1], (2, 1)))
+    assert moved[0, 1, :CLEARNESS] == pytest.approx(-0.2 * LOAD_PER_CLEARNESS)
+    assert (moved[:, 0] == 0).all() and (tokens == 0).all()

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from hidiff.data.prepare import day_energy_ratio
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.sampling import SamplerConfig, Sampling, Span, make_span
 
@@ -77,15 +79,50 @@ def test_homes_of_a_call_stand_under_one_sky(tiny_model: HiDiff) -> None:
     """The noise of the clearness is partly shared; the noise of the load is not."""
     span = span_of(tiny_model)
     weather = tiny_model.regional.sample(span.grid.dates, 0)
-    sampling = Sampling(tiny_model.low, tiny_model.high, span, weather, 0, tiny_model.sampler, "cpu")
+    model = tiny_model
+    sampling = Sampling(
+        model.low, model.high, model.regional, span, weather, 0, model.sampler, "cpu", model.students
+    )
     first, second = (sampling._noise(person, 24).numpy() for person in tiny_model.households(2, 0))
     assert np.corrcoef(first[:, 1], second[:, 1])[0, 1] == pytest.approx(0.35, abs=0.12)
     assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.15
     assert first.std(0) == pytest.approx([1, 1], abs=0.12)
 
 
+def test_a_new_home_repeats_a_share_of_its_load_noise_every_week(tiny_model: HiDiff) -> None:
+    span, model = span_of(tiny_model), tiny_model
+    weather = model.regional.sample(span.grid.dates, 0)
+    sampler = replace(model.sampler, week_share=0.5)
+    sampling = Sampling(
+        model.low, model.high, model.regional, span, weather, 0, sampler, "cpu", model.students
+    )
+    new = model.households(1, 0)[0]
+    like = model.households(1, 0, mode="like")[0]
+    weeks = [sampling._noise(home, 0).numpy()[:, 0].reshape(2, 336) for home in (new, like)]
+    together = [np.corrcoef(*week)[0, 1] for week in weeks]
+    assert together[0] == pytest.approx(0.5, abs=0.12) and abs(together[1]) < 0.15
+    assert sampling._noise(new, 0).numpy()[:, 0].std() == pytest.approx(1, abs=0.15)
+
+
+def test_the_first_year_has_the_mean_load_and_the_day_shape_that_the_household_asks(
+    tiny_model: HiDiff,
+) -> None:
+    span, model = span_of(tiny_model), tiny_model
+    weather = model.regional.sample(span.grid.dates, 0)
+    sampling = Sampling(
+        model.low, model.high, model.regional, span, weather, 0, model.sampler, "cpu", model.students
+    )
+    people = model.households(2, 0, mode="like")
+    with torch.no_grad():
+        tokens, unit_kw = sampling.days(people)
+    year = tokens[:, : model.high.config.window_days]
+    asked = np.array([person.mean_load_kw for person in people])
+    assert day_energy_ratio(year).mean(1) * unit_kw == pytest.approx(asked, rel=0.01)
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("steps", 1001), ("solver", "x"), ("regional_share", 1.5)]
+    ("field", "value"),
+    [("steps", 0), ("steps", 1001), ("solver", "x"), ("regional_share", 1.5), ("week_share", -1)],
 )
 def test_sampler_settings_are_checked(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field if field != "solver" else "unknown solver"):
