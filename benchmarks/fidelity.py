@@ -88,7 +88,7 @@ def main() -> None:
 
     model, everything = hidiff.load(arguments.model), read_traces(arguments.real)
     study = Study(
-        model=model, real=everything.select(clean(everything)[0]), data=arguments.real,
+        model=model, real=clean(everything), data=arguments.real,
         weather_file=arguments.weather, minutes=arguments.minutes, folder=arguments.work,
     )  # fmt: skip
     parts = model.notes["split"]

@@ -68,7 +68,7 @@ def sides(model: HiDiff, traces: Traces) -> Sides:
         ValueError: no home on one side is among the traces.
     """
     parts = model.notes["split"]
-    traces, hidden_from = traces.select(clean(traces)[0]), pd.Timestamp(parts["hidden_from"])
+    traces, hidden_from = clean(traces), pd.Timestamp(parts["hidden_from"])
     late = np.asarray(traces.time >= hidden_from)
     whole: Bools = np.asarray(np.isfinite(traces.load_kw[:, late]).all(axis=1))
     recorded = {name for name, has_last in zip(traces.names, whole, strict=True) if has_last}

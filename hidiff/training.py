@@ -201,12 +201,11 @@ PRESETS = {
 """How levels and students are trained; the high level stops gaining on unseen homes within minutes."""
 
 
-def clean(traces: Traces) -> tuple[list[str], list[str]]:
-    """Names of the homes that are marked clean and of those that are not; all are clean if nothing says."""
+def clean(traces: Traces) -> Traces:
+    """The homes that are marked clean, where the table of homes says so; all others otherwise."""
     if "is_clean" not in traces.homes.columns:
-        return list(traces.names), []
-    is_clean = traces.homes["is_clean"].astype(bool)
-    return traces.homes.index[is_clean].tolist(), traces.homes.index[~is_clean].tolist()
+        return traces
+    return traces.select([str(name) for name in traces.homes.index[traces.homes["is_clean"].astype(bool)]])
 
 
 def load_only(prepared: Prepared, names: list[str]) -> Prepared:
@@ -229,9 +228,9 @@ def train(config: TrainConfig) -> Path:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda asked for, but torch finds no CUDA card; use cpu")
     everything = read_traces(config.data)
-    names, odd = clean(everything)
-    traces = everything.select(names)
-    odd, odd_aside = split_homes(odd, 1 - config.odd_share, config.seed)
+    traces = clean(everything)
+    not_clean = [name for name in everything.names if name not in set(traces.names)]
+    odd, odd_aside = split_homes(not_clean, 1 - config.odd_share, config.seed)
     parts = replace(split(traces, config), odd=odd, odd_aside=odd_aside)
     if not parts.train:
         raise ValueError(f"all {len(traces)} homes fell to validation; give more, or lower validation_share")
@@ -407,8 +406,9 @@ Bureau of Meteorology. The weights are Apache-2.0; name Ausgrid as the source of
 stochastic optimisation, teaching. **Limits.** One city, homes that bought small PV systems under a gross feed-in
 tariff in 2010-2013, consumption of that time (few electric cars, few heat pumps); controlled load is part of the load.
 Not for billing, not for statements about an individual customer. Homes made with mode `like` resemble a named
-training home by design, and the weights hold the 42 numbers that describe each of them; mode `new` draws from a smooth
-prior over all of them. How far that protects a household has not been measured yet. The daily clearness of the region,
+training home by design, and the weights hold the 66 numbers that describe each of them; mode `new` draws from a smooth
+prior over all of them. Whoever holds the weights and a home's readings can tell better than
+chance whether it was trained on (docs/privacy.md); the weights deserve the care that the meters do. The daily clearness of the region,
 which the weather generator learns from, is the mean over all homes, those kept aside among them.
 
 Scores against held-out real homes: `docs/fidelity.md` in the source repository.

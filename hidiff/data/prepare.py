@@ -185,7 +185,8 @@ def day_energy_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def block_ratios(tokens: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mean load of each block over the home's mean that ``tokens`` ``(…, 8)`` ask for, ``(…, 6)``."""
-    return np.maximum(np.exp(tokens[..., :BLOCKS]) - BLOCK_OFFSET, 0)
+    blocks: NDArray[np.floating] = np.maximum(np.exp(tokens[..., :BLOCKS]) - BLOCK_OFFSET, 0)
+    return blocks
 
 
 def peak_ratio(tokens: NDArray[np.floating]) -> NDArray[np.floating]:

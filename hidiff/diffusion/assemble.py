@@ -140,7 +140,8 @@ def block_correction(
     factor = np.where(made > 0, blocks.mean(0) / np.maximum(made, 1e-9), 1.0).clip(*CORRECTION)
     size = shape.shape[1] // count
     middle = (np.arange(count) + 0.5) * size - 0.5
-    return np.interp(np.arange(shape.shape[1]), middle, factor, period=shape.shape[1])
+    steps = np.arange(shape.shape[1])
+    return np.asarray(np.interp(steps, middle, factor, period=shape.shape[1]))
 
 
 def to_kilowatts(

@@ -65,7 +65,15 @@ def test_equal_sides_have_no_distance_in_any_row(perfect: pd.DataFrame) -> None:
     distances = perfect[perfect["kind"] == "distance"]
     assert len(distances) > 50
     assert distances["generated"].max() < 1e-9
-    assert set(perfect["group"]) == {"marginals", "time", "peaks", "physics", "population"}
+    assert set(perfect["group"]) == {
+        "marginals",
+        "time",
+        "peaks",
+        "physics",
+        "population",
+        "joint",
+        "diversity",
+    }
 
 
 def test_possible_traces_keep_every_limit(perfect: pd.DataFrame) -> None:

@@ -85,8 +85,8 @@ def test_only_clean_homes_are_trained_on_where_the_table_says_so() -> None:
     marked = Traces(
         traces.load_kw, traces.pv_kw, traces.time, traces.homes.assign(is_clean=[True, False, True])
     )
-    assert clean(marked) == (["synthetic-00000", "synthetic-00002"], ["synthetic-00001"])
-    assert clean(traces) == (traces.names, [])
+    assert clean(marked).names == ["synthetic-00000", "synthetic-00002"]
+    assert clean(traces).names == traces.names
 
 
 # ---------------------------------------------------------------- a run
