@@ -102,6 +102,9 @@ validation homes also chose when training stops.
         if not names:
             continue
         text += f"## {mode.capitalize()} homes\n\n{overview(found, names, mode, work)}\n\n"
+    absent = [NAMES[name] for name in GENERATORS if (name, "new") not in found]
+    if absent:
+        text += f"Not judged in this run: {'; '.join(absent)}.\n\n"
     for (name, mode), tables in found.items():
         if name == "hidiff":
             csv = out.with_name(f"{out.stem}-{mode}.csv")
@@ -202,10 +205,17 @@ def asked_of_like(found: dict[tuple[str, str], Tables]) -> list[str]:
     like = found["hidiff", "like"].median()
     rows = like[like.index.get_level_values("group") == "identity"]
     return [
-        f"| like: {metric}, {channel}, over the real year's | see docs | {row['ratio']:.2f} |"
+        f"| like: {metric}, {channel}, over the real year's | {limit_of(metric)} | {row['ratio']:.2f} |"
         for (_, metric, channel), row in rows.iterrows()
         if np.isfinite(row["ratio"]) and channel in ("load", "all")
     ]
+
+
+def limit_of(metric: str) -> str:
+    """The bar of a row of identity, where one is set."""
+    if metric.startswith("weeks recognised, 1 "):
+        return "0.80 or more"
+    return "1.10" if "W1" in metric else ""
 
 
 def asked_of_use(found: dict[tuple[str, str], Tables]) -> list[str]:
