@@ -28,6 +28,7 @@ from hidiff.data.traces import concat_homes
 
 MATRIX = 1024
 """Rows and columns of the measured product."""
+STUDENT = ("student", 4)
 YARDSTICK = ("heun", 18)
 
 
@@ -82,7 +83,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--homes", type=int, default=42)
-    parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8], help="steps of the model's solver")
+    parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8], help="steps of dpm++2m")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--model", type=Path, help="model directory, instead of the shipped model")
     parser.add_argument("--row", nargs=2, metavar=("SOLVER", "STEPS"), help=argparse.SUPPRESS)
@@ -95,7 +96,7 @@ def main() -> None:
 
     model = hidiff.load(arguments.model)
     sampler = model.sampler
-    flop_a_pass = sampling_flop(model, steps=2) / network_passes(sampler.solver, 2)
+    flop_a_pass = sampling_flop(model, steps=2) / network_passes("dpm++2m", 2)
     name = "bf16" if sampler.bf16 else "fp32"
     print(
         "| solver | steps | homes | s a home-year | floor, s a home-year | GFLOP a home-year "
@@ -104,7 +105,7 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     rates: dict[str, list[float]] = {"fp32": [], "bf16": []}
     loads: list[float] = []
-    for solver, steps in [*((sampler.solver, steps) for steps in arguments.steps), YARDSTICK]:
+    for solver, steps in [STUDENT, *(("dpm++2m", steps) for steps in arguments.steps), YARDSTICK]:
         rates["fp32"].append(matrix_rate_gflops(torch.float32))
         rates["bf16"].append(matrix_rate_gflops(torch.bfloat16))
         row: dict[str, Any] = measured_apart(arguments, solver, steps)

@@ -57,7 +57,9 @@ class GenerateConfig:
     time_zone: str = "Australia/Sydney"
     """Clock that the homes live by (IANA name); their climate stays that of Sydney."""
     steps: int | None = None
-    """Sampler steps, instead of the model's default; fewer are faster and coarser."""
+    """Steps of an undistilled sampler (dpm++2m unless --solver says heun); the student takes its own four."""
+    solver: Literal["student", "dpm++2m", "heun"] | None = None
+    """Sampler, instead of the model's default: student, dpm++2m or heun (slow, the yardstick)."""
     device: str = "cpu"
     """cpu or cuda."""
     batch_size: int = 8
@@ -94,7 +96,7 @@ def generate(config: GenerateConfig) -> Path:
     span = make_span(config.start, config.years, config.time_zone, model.low.config, model.high.config)
     batches = model.sample_batches(
         config.homes, config.years, config.start, config.seed, weather=weather, time_zone=config.time_zone,
-        steps=config.steps, batch_size=config.batch_size, device=config.device,
+        steps=config.steps, solver=config.solver, batch_size=config.batch_size, device=config.device,
         progress=sys.stderr.isatty() and not config.dry_run, **choices,
     )  # fmt: skip
     size = config.homes * config.years * BYTES_PER_HOME_YEAR
@@ -146,6 +148,7 @@ def _resolved(config: GenerateConfig, model: HiDiff) -> dict[str, Any]:
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     for name in ("out", "dry_run", "force"):
         del values[name]
-    values["steps"] = config.steps or model.sampler.steps
+    sampler = model.sampler_for(config.steps, config.solver)
+    values |= {"solver": sampler.solver, "steps": sampler.steps}
     values["model"] = "shipped" if config.model in (None, SHIPPED) else str(config.model)
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}

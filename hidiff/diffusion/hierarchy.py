@@ -21,7 +21,7 @@ from hidiff.data.prepare import CLEARNESS
 from hidiff.data.traces import Traces
 from hidiff.errors import CheckpointError
 
-from . import identity
+from . import distill, identity
 from .high import HighConfig, HighLevel
 from .household import Household, asked, new_household
 from .identity import Prior, WindowReader
@@ -257,6 +257,26 @@ class HiDiff:
 
     # ---------------------------------------------------------------- sampling
 
+    def sampler_for(self, steps: int | None, solver: str | None) -> SamplerConfig:
+        """The sampler of a call; who asks for steps asks for a solver that can take any number of them.
+
+        Raises:
+            ValueError: no such solver, no steps, a student where there is none or with steps of another number.
+        """
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps={steps}; sampling needs at least 1")
+        if solver is None:
+            is_student = self.sampler.solver == "student"
+            solver = "dpm++2m" if steps is not None and is_student else self.sampler.solver
+        own = len(distill.SIGMAS["low"]) - 1
+        if solver == "student":
+            if not self.students:
+                raise ValueError("this model has no student; choose the solver dpm++2m or heun")
+            if steps not in (None, own):
+                raise ValueError(f"steps={steps}, but the student takes {own}; choose the solver dpm++2m")
+            steps = own
+        return replace(self.sampler, steps=steps or self.sampler.steps, solver=solver)
+
     def sample(
         self, homes: int = 1, years: int = 1, start: str = "2030-01-01", seed: int = 0, *,
         progress: bool = False, **choices: Any,
@@ -300,15 +320,7 @@ class HiDiff:
         Raises:
             ValueError: arguments out of range, weather that does not cover the span.
         """
-        if solver is None:  # who asks for steps asks for a solver that can take any number of them
-            solver = (
-                "dpm++2m" if steps is not None and self.sampler.solver == "student" else self.sampler.solver
-            )
-        sampler = replace(self.sampler, steps=steps or self.sampler.steps, solver=solver)
-        if solver == "student" and not self.students:
-            raise ValueError("this model has no student; choose the solver dpm++2m or heun")
-        if steps is not None and steps < 1:
-            raise ValueError(f"steps={steps}; sampling needs at least 1")
+        sampler = self.sampler_for(steps, solver)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}; a batch holds at least 1 home")
         if device not in ("cpu", "cuda"):

@@ -82,7 +82,11 @@ def test_the_manifest_vouches_for_every_shard(folder: Path, tiny_folder: Path) -
     assert content["homes"] == 3 and content["home_years"] == 6
     assert content["first_step"] == "2030-06-30T14:00:00+00:00"
     config = content["config"]
-    assert config["seed"] == 1 and config["steps"] == 1 and config["start"] == START
+    assert (
+        config["seed"] == 1
+        and (config["steps"], config["solver"]) == (1, "dpm++2m")
+        and config["start"] == START
+    )
     assert not {"out", "force", "dry_run"} & set(config)
 
 

@@ -281,3 +281,16 @@ def test_a_config_of_another_model_is_refused(tiny_model: HiDiff, tmp_path: Path
     file.write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="'high'"):
         HiDiff.load(tmp_path)
+
+
+def test_who_asks_for_steps_gets_a_solver_that_can_take_them(tiny_model: HiDiff) -> None:
+    assert (tiny_model.sampler_for(None, None).solver, tiny_model.sampler_for(None, None).steps) == (
+        "student",
+        4,
+    )
+    assert tiny_model.sampler_for(3, None).solver == "dpm++2m"
+    assert tiny_model.sampler_for(3, "heun").steps == 3
+    with pytest.raises(ValueError, match="the student takes 4"):
+        tiny_model.sampler_for(3, "student")
+    with pytest.raises(ValueError, match="steps=0"):
+        tiny_model.sampler_for(0, None)
