@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import hidiff
-from hidiff import privacy_audit
+from hidiff import privacy_audit, privacy_canaries
 from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import prepare
 from hidiff.data.traces import Traces
@@ -230,13 +230,13 @@ def shipped(arguments: argparse.Namespace, model: HiDiff, real: Traces, parts: P
 def canary_run(arguments: argparse.Namespace, real: Traces, folder: Path, parts: Parts) -> str:
     """Train with a random half of the canaries, attack, audit; what was done, in words."""
     homes = clean(real)
-    canaries = privacy_audit.canary_homes(homes, arguments.canaries, arguments.seed)
-    included = privacy_audit.included_canaries(canaries.names, arguments.seed)
+    canaries = privacy_canaries.canary_homes(homes, arguments.canaries, arguments.seed)
+    included = privacy_canaries.included_canaries(canaries.names, arguments.seed)
     data, out = folder / "homes", folder / "model"
     if not (data / "homes.csv").exists():
         for shard in data.glob("traces-*.parquet"):
             shard.unlink()
-        privacy_audit.with_canaries(homes, canaries, included).to_parquet(data)
+        privacy_canaries.with_canaries(homes, canaries, included).to_parquet(data)
     if not (out / "config.json").exists():
         train(
             TrainConfig(
@@ -277,7 +277,7 @@ def canary_run(arguments: argparse.Namespace, real: Traces, folder: Path, parts:
     parts.make("canaries-attack", lambda: privacy_audit.attack_table(columns, included, arguments.seed))
     training = model.notes["training"]
     return (
-        f"{len(canaries)} outlier homes (`privacy_audit.canary_homes`), of which a coin chose {int(included.sum())} "
+        f"{len(canaries)} outlier homes (`privacy_canaries.canary_homes`), of which a coin chose {int(included.sum())} "
         f"to be trained on beside {len(model.homes) - int(included.sum())} real homes: {training['steps']['low']} "
         f"steps of the low and {training['steps']['high']} of the high level, minutes {training['minutes']}. A small "
         "model, not the shipped one: more training remembers more."

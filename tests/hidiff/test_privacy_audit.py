@@ -17,7 +17,8 @@ from hidiff.data.traces import Traces
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.identity import FEATURES, STATISTICS
 from hidiff.diffusion.low import LowData
-from hidiff.privacy_audit import canary_homes, included_canaries, membership_scores, with_canaries
+from hidiff.privacy_audit import membership_scores
+from hidiff.privacy_canaries import canary_homes, included_canaries, with_canaries
 from hidiff.training import TrainConfig, clean, split
 
 IS_MEMBER = np.arange(14) < 8
