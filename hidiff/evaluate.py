@@ -306,7 +306,8 @@ def _evaluate_one(
             metric.compare(metric.measure(a), metric.measure(b), None)[0]
             for a, b in (pairs if metric.has_interval else pairs[:2])
         ]
-        row["ceiling_other_homes"] = float(np.nanmean(apart))
+        known = [value for value in apart if np.isfinite(value)]  # a half may be too few homes for a row
+        row["ceiling_other_homes"] = float(np.mean(known)) if known else np.nan
     except DependencyMissing as error:
         row["note"] = str(error)
         return row
