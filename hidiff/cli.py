@@ -117,7 +117,34 @@ def _generate(parser: argparse.ArgumentParser) -> Run:
     from hidiff.generate import GenerateConfig, generate
 
     add_arguments(parser, GenerateConfig)
-    return lambda namespace: generate(from_arguments(namespace, GenerateConfig))
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="this process, or the workers of a Ray cluster, to which --out must be one folder [default: local]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="Ray cluster, such as auto or ray://host:10001; a local one if not given",
+    )
+
+    def run(namespace: argparse.Namespace) -> Path:
+        config = from_arguments(namespace, GenerateConfig)
+        if namespace.engine == "ray":
+            from hidiff.adapters.ray_engine import generate_on_ray
+
+            return generate_on_ray(config, namespace.address)
+        if namespace.address is not None:
+            raise ValueError(f"--address {namespace.address} is that of a Ray cluster; add --engine ray")
+        return generate(config)
+
+    return run
+
+
+def _verify(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.verify import verify
+
+    parser.add_argument("directory", metavar="DIR", type=path_argument, help="folder that generate wrote")
+    return lambda namespace: verify(namespace.directory)
 
 
 def _train(parser: argparse.ArgumentParser) -> Run:
@@ -182,6 +209,20 @@ def _report(parser: argparse.ArgumentParser) -> Run:
     return lambda namespace: report_dir(namespace.directory, namespace.out, force=namespace.force)
 
 
+def _export(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.adapters.zarr_store import write_zarr
+    from hidiff.data.stored import open_stored
+
+    parser.add_argument(
+        "directory", metavar="DIR", type=path_argument, help="folder of homes, as generate or ingest wrote it"
+    )
+    parser.add_argument("--to", choices=("zarr",), default="zarr", help="format; zarr is for xarray")
+    _add_out(parser, "folder to write, such as homes.zarr")
+    return lambda namespace: write_zarr(
+        open_stored(namespace.directory), namespace.out, force=namespace.force
+    )
+
+
 def _add_out(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--out", metavar="PATH", type=path_argument, required=True, help=text)
     parser.add_argument("--force", action="store_true", help="replace what is there")
@@ -205,6 +246,15 @@ VERBS = {
   hidiff generate --homes 5 --annual-kwh 6000 --pv-kwp 5 --out five       yearly use and PV size are asked for
   hidiff generate --homes 2 --mode like --household 12 13 --out alike     like two homes of the training data
   hidiff generate --homes 1 --mode from-readings --readings meter.csv --out mine
+  hidiff generate --homes 10000 --years 10 --out many --dry-run           how large, how long
+  hidiff generate --homes 10000 --years 10 --out many --resume            go on where it was stopped
+  hidiff generate --homes 10000 --years 10 --out many --shard 3/16        one of 16 jobs, anywhere, in any order
+""",
+    ),
+    "verify": Verb(
+        summary="Check that a folder of generated homes is whole and unchanged, file by file",
+        prepare=_verify,
+        examples="""  hidiff verify homes
 """,
     ),
     "train": Verb(
@@ -213,6 +263,7 @@ VERBS = {
         examples="""  hidiff train --data homes --out model
   hidiff train --data homes --out model --resume
   hidiff train --data homes --out model --preset gpu
+  hidiff train --data homes --out mine --start-from model --low-steps 1000 --high-steps 0    teach a model more
 """,
     ),
     "ingest": Verb(
@@ -233,6 +284,12 @@ VERBS = {
         summary="Draw a folder of homes on one self-contained HTML page",
         prepare=_report,
         examples="""  hidiff report homes --out homes.html
+""",
+    ),
+    "export": Verb(
+        summary="Write a folder of homes in another format: Zarr, for xarray",
+        prepare=_export,
+        examples="""  hidiff export homes --to zarr --out homes.zarr
 """,
     ),
     "demo": Verb(

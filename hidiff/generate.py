@@ -1,154 +1,178 @@
-"""``hidiff generate``: home-years to a folder that is there whole or not at all."""
+"""``hidiff generate``: home-years in shards to a folder, from which a killed run goes on."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-import logging
+import platform
 import shutil
+import signal
 import sys
-from dataclasses import dataclass, fields
+import threading
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from types import FrameType
+from typing import Any
 
-import pandas as pd
+import torch
 
 import hidiff
-from hidiff import checkpoint
-from hidiff.data.meter_csv import read_readings
-from hidiff.data.parquet import SET_CONTENT, write_homes, write_shard
-from hidiff.data.traces import Traces, concat_homes
-from hidiff.data.weather import read_weather
-from hidiff.diffusion.hierarchy import SHIPPED, HiDiff
+from hidiff.checkpoint import file_hash
+from hidiff.data.parquet import finished_shards
+from hidiff.diffusion.hierarchy import SHIPPED
 from hidiff.diffusion.sampling import make_span
-from hidiff.output import check_out, folder_when_done
+from hidiff.errors import HidiffError
+from hidiff.generate_config import GenerateConfig
+from hidiff.generate_dry_run import BYTES_PER_HOME_YEAR, dry_run_text, shards_there
+from hidiff.generate_folder import SetFolder, check_free, check_same_plan, fault_of
+from hidiff.generate_plan import Part, ShardPlan
+from hidiff.generate_progress import Progress, progress_bar
+from hidiff.generate_shards import Make, Source, make_here
+from hidiff.run_log import RunLog
 
-log = logging.getLogger(__name__)
-HOME_YEARS_PER_SHARD = 256
-BYTES_PER_HOME_YEAR = 300_000
-"""Of Parquet, measured on the shipped model's homes, rounded up."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateConfig:
-    """What to generate."""
-
-    homes: int
-    """Number of homes."""
-    out: Path
-    """Folder to write: traces-*.parquet, homes.csv and manifest.json. Must not exist, or be empty."""
-    years: int = 1
-    """Years of each home."""
-    start: str = "2030-01-01"
-    """First local day; a year is the twelve months from it."""
-    seed: int = 0
-    """Same seed, same traces."""
-    mode: Literal["new", "like", "from-readings"] = "new"
-    """new homes, homes like those of the training data, or the home of a meter file."""
-    household: tuple[str, ...] = ()
-    """Training homes to be like (mode like); all in a random order if none is named."""
-    readings: Path | None = None
-    """Meter file of at least two weeks (mode from-readings): CSV, Parquet or a set folder."""
-    annual_kwh: float | None = None
-    """Mean yearly load of every home [kWh]."""
-    pv_kwp: float | None = None
-    """PV capacity of every home [kWp]; 0 for none."""
-    weather: Path | None = None
-    """File of daily or half-hourly temperature and clearness or irradiance that covers the span."""
-    time_zone: str = "Australia/Sydney"
-    """Clock that the homes live by (IANA name); their climate stays that of Sydney."""
-    steps: int | None = None
-    """Steps of an undistilled sampler (dpm++2m unless --solver says heun); the student takes its own four."""
-    solver: Literal["student", "dpm++2m", "heun"] | None = None
-    """Sampler, instead of the model's default: student, dpm++2m or heun (slow, the yardstick)."""
-    device: str = "cpu"
-    """cpu or cuda."""
-    batch_size: int = 8
-    """Homes held in memory at a time; it does not change the traces."""
-    model: Path | None = None
-    """Model directory, instead of the model that ships with hidiff."""
-    dry_run: bool = False
-    """Check everything, print the plan, write nothing."""
-    force: bool = False
-    """Replace what is in --out."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed={self.seed}; it must lie in 0..2^63-1")
-        if (self.mode == "from-readings") != (self.readings is not None):
-            raise ValueError("--mode from-readings and --readings FILE go together; give both or neither")
+__all__ = ["GenerateConfig", "generate"]
 
 
-def generate(config: GenerateConfig) -> Path:
-    """Generate and write; the folder appears when the last shard and the manifest are in it.
+def generate(config: GenerateConfig, make: Make = make_here, *, is_elsewhere: bool = False) -> Path:
+    """Generate and write; what is finished when a run dies stays, and ``resume`` goes on from there.
+
+    Args:
+        make: makes the shards that are missing; by default this process does.
+        is_elsewhere: it does so on other machines, whose devices this one may lack.
 
     Raises:
         ValueError: whatever of the config cannot be met.
         OSError: the disk is full or cannot be written to.
     """
-    check_out(config.out, SET_CONTENT, force=config.force)
-    model = HiDiff.load(config.model)
-    readings = None if config.readings is None else read_readings(config.readings)
-    weather = None if config.weather is None else read_weather(config.weather)
-    choices: dict[str, Any] = {
-        "mode": config.mode, "household": config.household, "readings": readings,
-        "annual_kwh": config.annual_kwh, "pv_kwp": config.pv_kwp,
-    }  # fmt: skip
-    span = make_span(config.start, config.years, config.time_zone, model.low.config, model.high.config)
-    batches = model.sample_batches(
-        config.homes, config.years, config.start, config.seed, weather=weather, time_zone=config.time_zone,
-        steps=config.steps, solver=config.solver, batch_size=config.batch_size, device=config.device,
-        progress=sys.stderr.isatty() and not config.dry_run, **choices,
-    )  # fmt: skip
-    size = config.homes * config.years * BYTES_PER_HOME_YEAR
+    part = Part.parse(config.shard)
+    resume = config.resume or bool(config.shard)
+    check_free(config.out, part, resume=resume, force=config.force)
+    source = Source.load(config)
+    asked = replace(source, config=replace(config, device="cpu")) if is_elsewhere else source
+    asked.batches(range(config.homes))  # raises what cannot be met, before any work
+    plan = ShardPlan.of(config.homes, config.years, config.home_years_per_shard)
+    document = describe(source, plan)
+    if resume:
+        check_same_plan(config.out, document)
     if config.dry_run:
-        first = model.households(max(len(config.household), 1), config.seed, **choices)[0].name
-        print(
-            f"{config.homes} homes ({first} …) x {config.years} years = "
-            f"{config.homes * span.years} home-years,\n"
-            f"{span.time[0].isoformat()} to {span.time[-1].isoformat()} ({len(span.time)} half-hours each),\n"
-            f"about {size / 1e6:,.1f} MB in {config.out}; model {str(model.model_hash)[:12]}"
-        )
+        print(dry_run_text(source, plan, part, has_trial=not is_elsewhere))
         return config.out
-    parent = config.out.resolve().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(parent).free
-    if free < 1.1 * size:
-        raise OSError(f"about {size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free in {parent}")
-    with folder_when_done(config.out) as partial:
-        shards: list[dict[str, Any]] = []
-        homes: list[pd.DataFrame] = []
-        waiting: list[Traces] = []
-        for batch in batches:
-            waiting.append(batch)
-            homes.append(batch.homes)
-            if sum(map(len, waiting)) * config.years >= HOME_YEARS_PER_SHARD:
-                shards.append(_write(partial, len(shards), waiting))
-                waiting = []
-        if waiting:
-            shards.append(_write(partial, len(shards), waiting))
-        write_homes(partial / "homes.csv", pd.concat(homes))
-        manifest = {
-            "hidiff_version": hidiff.__version__, "model_sha256": model.model_hash,
-            "config": _resolved(config, model),
-            "homes": config.homes, "home_years": config.homes * config.years,
-            "first_step": span.time[0].isoformat(), "steps_per_home": len(span.time), "shards": shards,
-        }  # fmt: skip
-        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    folder, log = SetFolder(config.out, document, plan, part), RunLog(config.log)
+    with (
+        log.run(part=str(part), shard_count=plan.shard_count, **_versions(), **document),
+        _sigterm_interrupts(),
+    ):
+        try:
+            folder.begin(resume=resume, force=config.force)
+            _fill(source, folder, make, log)
+        except BaseException:
+            with contextlib.suppress(OSError, HidiffError):  # what came first is what to tell
+                folder.end()
+            if folder.has_begun:
+                _say_how_to_go_on(folder)
+            raise
+        if not folder.end():
+            _say_how_to_go_on(folder)
     return config.out
 
 
-def _write(folder: Path, number: int, parts: list[Traces]) -> dict[str, Any]:
-    name = f"traces-{number:05d}.parquet"
-    rows = write_shard(folder / name, concat_homes(parts))
-    return {"file": name, "rows": rows, "sha256": checkpoint.file_hash(folder / name)}
-
-
-def _resolved(config: GenerateConfig, model: HiDiff) -> dict[str, Any]:
-    """The config as it was used; where the set was written to, and how, does not belong to it."""
+def describe(source: Source, plan: ShardPlan) -> dict[str, Any]:
+    """What the manifest says of a set besides its shards, in the types of JSON."""
+    config, model = source.config, source.model
     values = {field.name: getattr(config, field.name) for field in fields(config)}
-    for name in ("out", "dry_run", "force"):
+    for name in ("out", "workers", "resume", "shard", "log", "dry_run", "force"):  # how and where, not what
         del values[name]
     sampler = model.sampler_for(config.steps, config.solver)
     values |= {"solver": sampler.solver, "steps": sampler.steps}
     values["model"] = "shipped" if config.model in (None, SHIPPED) else str(config.model)
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+    span = make_span(config.start, config.years, config.time_zone, model.low.config, model.high.config)
+    document = {
+        "hidiff_version": hidiff.__version__, "model_sha256": model.model_hash,
+        "readings_sha256": _content_hash(config.readings), "weather_sha256": _content_hash(config.weather),
+        "config": {name: str(value) if isinstance(value, Path) else value for name, value in values.items()},
+        "homes": config.homes, "home_years": config.homes * config.years,
+        "homes_per_shard": plan.homes_per_shard,
+        "first_step": span.time[0].isoformat(), "steps_per_home": len(span.time),
+    }  # fmt: skip
+    plain: dict[str, Any] = json.loads(json.dumps(document))
+    return plain
+
+
+def _fill(source: Source, folder: SetFolder, make: Make, log: RunLog) -> None:
+    """Make what is missing of the folder's part."""
+    plan, out = folder.plan, folder.out
+    finished = _verified(folder)
+    missing = [shard for shard in folder.part.shards(plan) if shard not in finished]
+    # The other parts share the disk, so what they have yet to write counts as well.
+    to_write = set(range(plan.shard_count)) - set(shards_there(out, plan))
+    size = plan.home_years(sorted(to_write)) * BYTES_PER_HOME_YEAR
+    free = shutil.disk_usage(out).free
+    if free < 1.1 * size:
+        raise OSError(
+            f"about {size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free in {out}; make room, or choose an "
+            "--out elsewhere"
+        )
+    with Progress(plan, missing, log) as progress:
+        make(source, plan, out, missing, progress)
+
+
+def _verified(folder: SetFolder) -> list[int]:
+    """Shards of the folder's part that are finished and whole; the damaged ones are struck off."""
+    records = folder.records()
+    whole, damaged = [], []
+    with progress_bar(sum(record["bytes"] for record in records.values()), "B", "verifying") as bar:
+        for shard, record in records.items():
+            fault = fault_of(folder.out, record)
+            bar.update(record["bytes"])
+            if fault is None:
+                whole.append(shard)
+            else:
+                damaged.append(shard)
+                bar.write(f"{folder.out / record['file']} {fault}; it is made again", file=sys.stderr)
+    if damaged or folder.has_faulty_homes():
+        folder.reopen(damaged)
+    return whole
+
+
+def _say_how_to_go_on(folder: SetFolder) -> None:
+    count, out = len(finished_shards(folder.out)), folder.out
+    if not count:
+        return
+    is_part = folder.part.count > 1
+    way = "the other parts are missing" if is_part else "the same command with --resume goes on"
+    print(f"{count} of {folder.plan.shard_count} shards are finished in {out}; {way}", file=sys.stderr)
+    if folder.replaced.exists():
+        print(f"until all are, what was there before is kept in {folder.replaced}", file=sys.stderr)
+
+
+def _content_hash(path: Path | None) -> str | None:
+    """Hash of a file, or of the names and contents of a folder's files."""
+    if path is None or path.is_file():
+        return None if path is None else file_hash(path)
+    lines = [f"{file.name} {file_hash(file)}\n" for file in sorted(path.iterdir()) if file.is_file()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__}
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM, as job schedulers send it before they kill, ends the run the way Ctrl-C does."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # signals are handled in the main thread alone
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not set by Python

@@ -1,13 +1,14 @@
 """A set of traces on disk: ``traces-*.parquet`` and ``homes.csv`` in one folder.
 
 The shards are long tables (``home`` string, ``time`` UTC interval start, ``load_kw`` and ``pv_kw`` float32)
-sorted by home and time, with one row group a home-year, so that a reader fetches one home in milliseconds. A
-file is written beside its final place and moved there, so a full disk or a kill leaves no half file under a
-real name.
+sorted by home and time, with one row group a home-year, so that a reader fetches one home in milliseconds. Each
+carries its rows of the table of homes, so that ``homes.csv`` can be made again from the shards. A file is written
+beside its final place and moved there, so a full disk or a kill leaves no half file under a real name.
 """
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,9 +32,42 @@ SCHEMA = pa.schema(
 )
 COLUMNS = list(SCHEMA.names)
 HOMES_PER_SHARD = 256
-ZONE_KEY = b"hidiff.time_zone"
-SET_CONTENT = ("traces-*.parquet", "homes.csv", "manifest.json", "ingest.json", "report.txt")
+ZONE_KEY, HOMES_KEY = b"hidiff.time_zone", b"hidiff.homes"
+HOMES, MANIFEST = "homes.csv", "manifest.json"
+UNFINISHED, WORK = "unfinished.json", "unfinished"
+"""Marks a set that `hidiff generate` has not finished; the folder of its records, one a finished shard."""
+SET_CONTENT = ("traces-*.parquet", HOMES, MANIFEST, UNFINISHED, WORK, ".*.tmp", "ingest.json", "report.txt")
 """Names of the files of a set, of what `hidiff generate` and `hidiff ingest` put beside it included."""
+# Neighbouring floats share their upper bytes and time is a ramp: split into bytes and into differences, a home-year
+# takes a third of the room and of the time that pyarrow's defaults take.
+ENCODING = {"time": "DELTA_BINARY_PACKED", "load_kw": "BYTE_STREAM_SPLIT", "pv_kw": "BYTE_STREAM_SPLIT"}
+
+
+def check_finished(folder: Path) -> None:
+    """Raise unless `hidiff generate` has finished what it began in ``folder``.
+
+    Raises:
+        DataFormatError: it has not; the message says how much is there and how to go on.
+    """
+    if (folder / UNFINISHED).exists() and not (folder / MANIFEST).exists():
+        try:
+            count = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))["shard_count"]
+        except (ValueError, KeyError, TypeError):
+            count = "an unknown number of"
+        raise DataFormatError(
+            f"{folder} is unfinished: {len(finished_shards(folder))} of {count} shards are there; go on with the "
+            "same hidiff generate command and --resume"
+        )
+
+
+def finished_shards(folder: Path) -> list[int]:
+    """Numbers of the shards of an unfinished set that are there."""
+    return sorted(int(path.stem) for path in (folder / WORK).glob("*.json") if path.stem.isdigit())
+
+
+def shard_name(shard: int) -> str:
+    """Name of the file of a shard."""
+    return f"traces-{shard:05d}.parquet"
 
 
 def year_starts(time: pd.DatetimeIndex, time_zone: str) -> list[int]:
@@ -50,24 +84,29 @@ def year_starts(time: pd.DatetimeIndex, time_zone: str) -> list[int]:
 
 
 def write_shard(path: Path, traces: Traces) -> int:
-    """Write one shard, homes sorted by name, one row group a home-year; returns the number of rows."""
+    """Write one shard, homes sorted by name, one row group a home-year; returns the number of rows.
+
+    The same traces give the same bytes.
+    """
     steps = len(traces.time)
     if not steps or not len(traces):
         raise ValueError(f"{path.name} would be empty: {len(traces)} homes x {steps} steps")
     bounds = year_starts(traces.time, traces.time_zone)
     schema = SCHEMA.with_metadata({ZONE_KEY: traces.time_zone.encode()})
     time = pa.array(traces.time.asi8, type=pa.int64()).cast(SCHEMA.field("time").type)
-    order = sorted(range(len(traces)), key=traces.names.__getitem__)
+    names = traces.names
+    order = sorted(range(len(names)), key=names.__getitem__)
     with (
         replace_when_done(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+        pq.ParquetWriter(
+            temporary, schema, compression="zstd", use_dictionary=["home"], column_encoding=ENCODING
+        ) as writer,
     ):
+        writer.add_key_value_metadata({HOMES_KEY: traces.homes.to_csv()})
         for row in order:
             for start, end in pairwise(bounds):
                 columns = [
-                    pa.array([traces.names[row]], pa.string()).take(
-                        pa.array(np.zeros(end - start, dtype=np.int64))
-                    ),
+                    pa.repeat(pa.scalar(names[row], pa.string()), end - start),
                     time.slice(start, end - start),
                     pa.array(traces.load_kw[row, start:end].astype(np.float32)),
                     pa.array(traces.pv_kw[row, start:end].astype(np.float32)),
@@ -91,11 +130,21 @@ def write_set(folder: Path, traces: Traces) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(traces.names)
     for shard, start in enumerate(range(0, len(names), HOMES_PER_SHARD)):
-        write_shard(
-            folder / f"traces-{shard:05d}.parquet", traces.select(names[start : start + HOMES_PER_SHARD])
-        )
-    write_homes(folder / "homes.csv", traces.homes)
+        write_shard(folder / shard_name(shard), traces.select(names[start : start + HOMES_PER_SHARD]))
+    write_homes(folder / HOMES, traces.homes)
     return folder
+
+
+def homes_text(shard: Path) -> str:
+    """The rows of the table of homes that a shard carries, as CSV with the line of names first.
+
+    Raises:
+        DataFormatError: not a whole Parquet file, or one that carries none.
+    """
+    try:
+        return str((pq.read_metadata(shard).metadata or {})[HOMES_KEY], "utf-8")
+    except (pa.ArrowInvalid, OSError, KeyError, UnicodeDecodeError) as error:
+        raise DataFormatError(f"{shard} carries no table of homes, or is damaged: {error}") from error
 
 
 def read_homes(path: Path) -> pd.DataFrame:
@@ -116,8 +165,10 @@ def read_set(path: Path, *, allow_gaps: bool = False) -> Traces:
 
     Raises:
         DataFormatError: no shard, a damaged file, a missing column, two rows for one home and step, an
-            infinite value, a home without a row in ``homes.csv``, or a gap where gaps are not allowed.
+            infinite value, a home without a row in ``homes.csv``, a gap where gaps are not allowed, or a set that
+            is unfinished.
     """
+    check_finished(path)
     shards = sorted(path.glob("traces-*.parquet")) if path.is_dir() else [path]
     if not shards or not shards[0].exists():
         raise DataFormatError(

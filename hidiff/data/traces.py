@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,15 +111,7 @@ class Traces:
 
     def to_long(self) -> pd.DataFrame:
         """One row a home and step, sorted as the homes stand: ``home``, ``time``, ``load_kw``, ``pv_kw``."""
-        homes, steps = self.load_kw.shape
-        return pd.DataFrame(
-            {
-                "home": np.repeat(np.array(self.names, dtype=object), steps),
-                "time": pd.DatetimeIndex(np.tile(self.time.asi8, homes).view("M8[us]")).tz_localize("UTC"),
-                "load_kw": self.load_kw.reshape(-1),
-                "pv_kw": self.pv_kw.reshape(-1),
-            }
-        )
+        return long_table(self.names, self.time, {"load_kw": self.load_kw, "pv_kw": self.pv_kw})
 
     @classmethod
     def from_long(
@@ -172,15 +164,8 @@ class Traces:
 
     def to_xarray(self) -> xarray.Dataset:
         """Dataset with dimensions ``home, time``; xarray knows no zones, so ``time`` is naive UTC."""
-        import xarray
-
-        coords: dict[str, Any] = {"home": self.names, "time": self.time.tz_localize(None)}
-        coords |= {str(name): ("home", column.to_numpy()) for name, column in self.homes.items()}
-        channels = {"load_kw": (("home", "time"), self.load_kw), "pv_kw": (("home", "time"), self.pv_kw)}
-        dataset = xarray.Dataset(channels, coords=coords, attrs={"time_zone": self.time_zone})
-        for name in channels:
-            dataset[name].attrs["units"] = "kW"
-        return dataset
+        channels = {"load_kw": self.load_kw, "pv_kw": self.pv_kw}
+        return home_dataset(channels, self.time, self.homes, self.time_zone)
 
     @classmethod
     def from_xarray(cls, dataset: xarray.Dataset) -> Traces:
@@ -218,17 +203,8 @@ class Traces:
         """
         if homes is None:
             return self
-        table = homes.set_index(pd.Index([str(name) for name in homes.index], name="home", dtype=object))
-        missing, extra = set(self.names) - set(table.index), set(table.index) - set(self.names)
-        if missing:
-            raise DataFormatError(
-                f"the table of homes has no row for {min(missing)!r}; it needs one row a home"
-            )
-        if extra:
-            raise DataFormatError(
-                f"the table of homes names {min(extra)!r}, which has no readings; drop that row"
-            )
-        rows = [self.names.index(name) for name in table.index]
+        table = match_homes(homes, self.names)
+        rows = pd.Index(self.names).get_indexer(table.index)
         return Traces(self.load_kw[rows], self.pv_kw[rows], self.time, table, self.time_zone)
 
 
@@ -257,6 +233,47 @@ def require_columns(found: Iterable[Any], needed: Sequence[str], where: str) -> 
     for name in needed:
         if name not in there:
             raise DataFormatError(f"{where} has no column {name!r}; it has {', '.join(there[:12]) or 'none'}")
+
+
+def match_homes(homes: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The table of homes with names as strings, in its own order, when it has exactly the homes named.
+
+    Raises:
+        DataFormatError: the table lacks one of the names, or has one more.
+    """
+    table = homes.set_index(pd.Index([str(name) for name in homes.index], name="home", dtype=object))
+    missing, extra = set(names) - set(table.index), set(table.index) - set(names)
+    if missing:
+        raise DataFormatError(f"the table of homes has no row for {min(missing)!r}; it needs one row a home")
+    if extra:
+        raise DataFormatError(
+            f"the table of homes names {min(extra)!r}, which has no readings; drop that row"
+        )
+    return table
+
+
+def long_table(names: Sequence[str], time: pd.DatetimeIndex, channels: Mapping[str, Floats]) -> pd.DataFrame:
+    """One row a home and step, in the order of ``names``: ``home``, ``time`` and the channels."""
+    table = {
+        "home": np.repeat(np.array(names, dtype=object), len(time)),
+        "time": pd.DatetimeIndex(np.tile(time.asi8, len(names)).view("M8[us]")).tz_localize("UTC"),
+    }
+    return pd.DataFrame(table | {name: channel.reshape(-1) for name, channel in channels.items()})
+
+
+def home_dataset(
+    channels: Mapping[str, Any], time: pd.DatetimeIndex, homes: pd.DataFrame, time_zone: str
+) -> xarray.Dataset:
+    """Dataset of channels ``(home, time)`` [kW], read or lazy, with the table of homes as coordinates."""
+    import xarray
+
+    coords: dict[str, Any] = {
+        "home": [str(name) for name in homes.index],
+        "time": time.tz_localize(None),
+    }
+    coords |= {str(name): ("home", column.to_numpy()) for name, column in homes.items()}
+    data = {name: (("home", "time"), channel, {"units": "kW"}) for name, channel in channels.items()}
+    return xarray.Dataset(data, coords=coords, attrs={"time_zone": time_zone})
 
 
 def measured_homes(names: Sequence[str], pv_kw: Floats) -> pd.DataFrame:

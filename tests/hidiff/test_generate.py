@@ -1,4 +1,4 @@
-"""``hidiff generate``: the files it writes, and that there are all of them or none."""
+"""``hidiff generate``: the files it writes, what it refuses, and what it says before it writes."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hidiff
-from hidiff import checkpoint
+from hidiff import checkpoint, generate_folder
 from hidiff import generate as generate_module
 from hidiff.cli import main
 from hidiff.data.synthetic import synthetic_homes
@@ -112,11 +112,8 @@ def test_the_same_command_writes_the_same_bytes(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_many_homes_go_to_several_shards(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(generate_module, "HOME_YEARS_PER_SHARD", 2)
-    assert run(tiny_folder, tmp_path / "a", "--homes", "3", "--batch-size", "1") == 0
+def test_many_homes_go_to_several_shards(tiny_folder: Path, tmp_path: Path) -> None:
+    assert run(tiny_folder, tmp_path / "a", "--homes", "3", "--home-years-per-shard", "2") == 0
     shards = manifest(tmp_path / "a")["shards"]
     assert [shard["rows"] for shard in shards] == [2 * 17520, 17520]
     assert Traces.from_parquet(tmp_path / "a").names == ["new-000000", "new-000001", "new-000002"]
@@ -176,32 +173,41 @@ def test_a_dry_run_finds_what_the_run_would_stumble_over(
     assert "the weather covers 2030-07-01 to 2030-07-01, but 2030-07-02 is needed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", ["first", "second"])
-def test_a_full_disk_leaves_nothing_behind_and_what_was_there_in_place(
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_full_disk_leaves_the_finished_shards_or_what_was_there_before(
     tiny_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    place: str,
+    place: int,
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "homes.csv").write_text("precious")
     written: list[Path] = []
-    real = generate_module.write_shard
+    real = generate_folder.write_shard
 
     def fills_the_disk(path: Path, traces: Traces) -> int:
         written.append(path)
-        if len(written) == (1 if place == "first" else 2):
+        if len(written) == place:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         return real(path, traces)
 
-    monkeypatch.setattr(generate_module, "write_shard", fills_the_disk)
-    monkeypatch.setattr(generate_module, "HOME_YEARS_PER_SHARD", 1)
-    assert run(tiny_folder, out, "--force", "--batch-size", "1") == 1
-    assert "No space left on device" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert [path.name for path in out.iterdir()] == ["homes.csv"]
+    monkeypatch.setattr(generate_folder, "write_shard", fills_the_disk)
+    assert run(tiny_folder, out, "--force", "--home-years-per-shard", "1") == 1
+    said = capsys.readouterr().err
+    assert f"{written[-1]}: No space left on device" in said
+    if place == 1:
+        assert "--resume" not in said
+        assert [path.name for path in out.iterdir()] == ["homes.csv"]
+        assert (out / "homes.csv").read_text() == "precious"
+        return
+    assert "1 of 2 shards are finished" in said and "the same command with --resume goes on" in said
+    assert (out / "unfinished" / "replaced" / "homes.csv").read_text() == "precious"
+    assert run(tiny_folder, out, "--resume", "--home-years-per-shard", "1") == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "homes.csv", "manifest.json", "traces-00000.parquet", "traces-00001.parquet",
+    ]  # fmt: skip
 
 
 def test_too_little_room_is_seen_before_any_work(
