@@ -63,7 +63,7 @@ records of the year before those, which copy nothing: what a household's drift m
 
 For someone who holds the model directory. The loss of each level on a home's own readings, and the same
 *calibrated* by the loss with the mean household. `stored_numbers` is no attack on the networks: the directory stores the
-66 numbers of every training home for mode `like`, so whoever holds it and a home's readings can look the home up.""",
+441 numbers of every training home for mode `like`, so whoever holds it and a home's readings can look the home up.""",
     "weights-years": """## The weights: was this year trained on?
 
 For homes with a hidden year: loss on that year less loss on the trained years. Members are the homes whose earlier years

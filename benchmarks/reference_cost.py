@@ -36,14 +36,13 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 import hidiff
 from hidiff import HiDiff
+from hidiff.diffusion.sampling import Sampling, make_span
 
 CITED_TFLOP = 175.0
 PARAMETERS = 22e6
 WINDOWS_A_YEAR = 365 / 2
 STEPS_A_LEVEL = 500
 LEVELS = 2
-HOMES = 4
-"""Homes of the counted call: what the high level takes at a time, so no place of its pass is empty."""
 
 
 def attention_flop(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
@@ -51,10 +50,21 @@ def attention_flop(query: torch.Size, key: torch.Size, value: torch.Size, *_: An
     return int(sdpa_flop_count(query, key, value))
 
 
+def linear_flop(x: torch.Size, *_: Any, out_shape: torch.Size, **__: Any) -> int:
+    """Operations of a linear layer with the next operation fused to it, likewise."""
+    return 2 * math.prod(out_shape) * x[-1]
+
+
 def count_flop(run: Callable[[], Any]) -> int:
-    """Floating-point operations of all matrix products, attentions and convolutions within ``run()``."""
-    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    with FlopCounterMode(display=False, custom_mapping={fused: attention_flop}) as counter:
+    """Floating-point operations of all matrix products, attentions and convolutions within ``run()``.
+
+    Other threads than the caller's are not seen.
+    """
+    fused = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flop,
+        torch.ops.mkldnn._linear_pointwise: linear_flop,
+    }
+    with FlopCounterMode(display=False, custom_mapping=fused) as counter:
         run()
     return int(counter.get_total_flops())
 
@@ -64,9 +74,16 @@ def network_passes(solver: str, steps: int) -> int:
     return 2 * steps - 1 if solver == "heun" else steps
 
 
-def sampling_flop(model: HiDiff, steps: int | None = None) -> float:
-    """Operations per home-year of one real sampling call with the model's solver."""
-    return count_flop(lambda: model.sample(homes=HOMES, years=1, seed=0, steps=steps)) / HOMES
+def sampling_flop(model: HiDiff, solver: str | None = None, steps: int | None = None) -> float:
+    """Operations of one home over one year, as really sampled."""
+    span = make_span("2030-01-01", 1, "Australia/Sydney", model.low.config, model.high.config)
+    weather = model.regional.sample(span.grid.dates, 0)
+    sampling = Sampling(
+        model.low, model.high, model.regional, span, weather, 0, model.sampler_for(steps, solver), "cpu",
+        model.students,
+    )  # fmt: skip
+    people = model.households(1, 0)
+    return count_flop(lambda: sampling.traces(people))
 
 
 class ResidualBlock(nn.Module):

@@ -214,13 +214,15 @@ def _nobody(model: HiDiff) -> HiDiff:
     own = [identity.PLACE[name] for name in ("log_mean_load", "log_capacity")]
     statistics[:, own] = model.statistics[:, own]
     anonymous = HiDiff(
-        model.low, model.high, model.prior, model.regional, model.reader, model.homes, statistics,
-        np.broadcast_to(model.styles.mean(0), model.styles.shape).copy(), model.capacity_kwp,
+        model.low, model.high, model.prior, model.habits, model.regional, model.reader, model.homes, statistics,
+        np.broadcast_to(model.styles.mean(0), model.styles.shape).copy(), np.full_like(model.day_quantiles, np.nan),
+        model.capacity_kwp,
         model.sampler, model.notes, model.students,
     )  # fmt: skip
     quantiles = np.repeat(anonymous.prior.quantiles.mean(1, keepdims=True), 65, axis=1)
     quantiles[own] = model.prior.quantiles[own]
     anonymous.prior = replace(model.prior, quantiles=quantiles)
+    anonymous.habits = replace(model.habits, modes=0 * model.habits.modes, rest=0 * model.habits.rest)
     return anonymous
 
 
@@ -248,7 +250,8 @@ GENERATORS: dict[str, Callable[[Study, str], Generator]] = {
     "no-high-level": _ours(part=_lone_days),
     "no-seams": _ours(part=_pasted_windows),
     "no-region": lambda study, name: Ours(
-        model=replace_sampler(study.model, regional_share=0.0), regional=False
+        model=replace_sampler(study.model, noise=replace(study.model.sampler.noise, regional=0.0)),
+        regional=False,
     ),
     "no-identity": lambda study, name: Ours(model=_nobody(study.model)),
     "steps-4": _ours(choices=(("solver", "dpm++2m"), ("steps", 4))),
@@ -263,6 +266,7 @@ SAMPLERS = ("steps-4", "steps-8", "heun-18")
 def replace_sampler(model: HiDiff, **choices: Any) -> HiDiff:
     """The same model with other defaults of its sampler."""
     return HiDiff(
-        model.low, model.high, model.prior, model.regional, model.reader, model.homes, model.statistics,
-        model.styles, model.capacity_kwp, replace(model.sampler, **choices), model.notes, model.students,
+        model.low, model.high, model.prior, model.habits, model.regional, model.reader, model.homes, model.statistics,
+        model.styles, model.day_quantiles, model.capacity_kwp, replace(model.sampler, **choices), model.notes,
+        model.students,
     )  # fmt: skip

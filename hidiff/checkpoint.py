@@ -14,7 +14,7 @@ from torch import Tensor
 from hidiff.errors import CheckpointError
 from hidiff.output import replace_when_done
 
-FORMAT = 1
+FORMAT = 2
 """Version of the directory's layout; a reader refuses what it does not know."""
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 

@@ -22,6 +22,7 @@ from hidiff.data.traces import Traces
 from hidiff.data.weather import COLUMNS
 from hidiff.diffusion import identity, precondition
 from hidiff.diffusion import low as low_level
+from hidiff.diffusion.habit import HABIT
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.high import HighData
 from hidiff.diffusion.low import LowData
@@ -40,7 +41,7 @@ RECORDS = {
 }
 """Kinds of record: channel, days, and every which one is taken (days are many)."""
 PROFILE, NUMBERS = "load profile", "statistics and style"
-"""A home's year as one record: mean load by month and hour, and the 66 numbers the model knows a home by."""
+"""A home's year as one record: mean load by month and hour, and the numbers the model knows a home by."""
 SIGMAS = (0.15, 0.4, 1.0, 2.5)
 """Noise levels of the loss, spread over those that training visits."""
 WINDOWS, SPANS = 4, 2
@@ -102,23 +103,25 @@ def home_records(traces: Traces, model: HiDiff | None = None) -> dict[str, Array
 def _household_numbers(
     model: HiDiff, prepared: Prepared, weather: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """Statistics and style of each home over all its known days, ``(home, 66)``, as training makes them."""
+    """Statistics and style of each home over its last known year, ``(home, 378)``, as training makes them."""
     if weather is None:
         weather = model.regional.climatology(prepared.grid.dates).to_numpy(dtype=np.float32)
-    statistics, features = [], []
-    for home, name in enumerate(prepared.names):
-        known = np.flatnonzero(prepared.is_known[home])
-        if len(known) < identity.DAYS_TO_KNOW:
-            raise ValueError(
-                f"home {name!r} has {len(known)} whole days of readings; {identity.DAYS_TO_KNOW} are needed"
-            )
-        statistics.append(identity.home_statistics(prepared, home, known, weather))
-        features.append(identity.style_features(prepared, home, known))
-    return np.concatenate([np.stack(statistics), model.encode(np.stack(features))], axis=1)
+    known = prepared.is_known.sum(1)
+    if (known < identity.DAYS_TO_KNOW).any():
+        row = int(known.argmin())
+        raise ValueError(
+            f"home {prepared.names[row]!r} has {known[row]} whole days of readings; {identity.DAYS_TO_KNOW} are needed"
+        )
+    recent = preparation.last_year(prepared)
+    statistics = [
+        identity.home_statistics(recent, home, np.flatnonzero(is_known), weather)
+        for home, is_known in enumerate(recent.is_known)
+    ]
+    return np.concatenate([np.stack(statistics), model.encode(recent)], axis=1)
 
 
 def _spread_out(model: HiDiff, numbers: NDArray[np.float32]) -> Array:
-    """The 66 numbers over their spread among the training homes, so that each counts alike."""
+    """The numbers of homes over their spread among the training homes, so that each counts alike."""
     table = np.concatenate([model.statistics, model.styles], axis=1).astype(np.float64)
     return np.asarray((numbers - table.mean(0)) / np.maximum(table.std(0), 1e-3))
 
@@ -298,7 +301,7 @@ def membership_scores(
       arXiv:2301.13188) over evenly spaced windows and fixed noise, the household read from the readings;
     - ``low_calibrated``, ``high_calibrated``: the loss with the mean household less the loss with the home's own:
       what knowing the home is worth, which does not hang on how hard its readings are to predict;
-    - ``stored_numbers``: minus the distance of the home's 66 numbers to the nearest that are stored in the model
+    - ``stored_numbers``: minus the distance of the home's numbers to the nearest that are stored in the model
       directory for mode ``like``. No attack on the network: that file lists who was trained on.
 
     Give members and others the same days (see `sides`). The high level needs 392 whole days in a row; its scores are
@@ -352,8 +355,11 @@ def _low_losses(
 ) -> tuple[Array, Array]:  # fmt: skip
     """Loss of each home with its own and with the mean household, each ``(home,)``."""
     level = model.low
-    bank = np.zeros((len(statistics), 1, identity.FEATURES), dtype=np.float32)  # styles are encoded already
-    data = LowData(level, prepared, weather, statistics, bank)
+    none = (len(statistics), 1)  # styles are encoded already, so there is no stretch to read them from
+    data = LowData(
+        level, prepared, weather, statistics, np.zeros((*none, identity.FEATURES), np.float32),
+        np.zeros((*none, HABIT), np.float32),
+    )  # fmt: skip
     style, mean_style = torch.from_numpy(styles), torch.from_numpy(model.styles.mean(0))
 
     def windows_of(home: Tensor, start: Tensor) -> Asked:
@@ -368,7 +374,7 @@ def _low_losses(
             (statistics, style[home]), (torch.zeros_like(statistics), mean_style.expand(len(home), -1))
         ):  # fmt: skip
             habit = low_level.habit_of_hours(
-                level.habit(whose[:, identity.LEARNED :]), data.shift[day], data.weekend[day]
+                whose[:, identity.LEARNED :], data.half[day], data.shift[day], data.weekend[day]
             )
             condition = low_level.condition(shared, roof, tokens, torch.zeros(len(home)), habit)
             told.append((condition, level.household(numbers, whose[:, : identity.LEARNED])))

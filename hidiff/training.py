@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,13 @@ from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import Prepared
 from hidiff.data.splits import split_homes
 from hidiff.data.traces import Traces
-from hidiff.diffusion import distill, identity, loop
+from hidiff.diffusion import distill, habit, identity, loop
+from hidiff.diffusion.habit import HabitPrior
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.high import HighConfig, HighData, HighLevel, token_limits
 from hidiff.diffusion.identity import Prior, WindowReader
 from hidiff.diffusion.loop import LoopConfig, Loss
-from hidiff.diffusion.low import LowConfig, LowData, LowLevel, standardise
+from hidiff.diffusion.low import LowConfig, LowData, LowLevel
 from hidiff.diffusion.network import Transformer
 from hidiff.diffusion.precondition import denoise
 from hidiff.diffusion.regional import RegionalWeather
@@ -37,8 +38,10 @@ from hidiff.diffusion.sampling import SamplerConfig
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float32]
-STRETCH_WEEKS = (2, 4, 8, 13, 26, 52)
-"""Lengths of the stretches from which a household is learned to be recognised."""
+READER_WEEKS = (2, 4, 8, 13, 26, 52)
+"""Lengths of readings for which the trust in them is fitted."""
+STRETCH_WEEKS = (*READER_WEEKS, 52, 52)
+"""Lengths of the stretches from which a household is learned to be recognised: mostly a year, as homes are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +58,14 @@ class TrainConfig:
     """Length of training: cpu is about an hour on two cores, gpu ten times the steps on one card."""
     minutes: float | None = None
     """Stop each level after this long, save, and go on with --resume."""
+    start_from: Path | None = None
+    """Model directory whose levels training starts from, to teach it more homes or longer."""
     low_steps: int | None = None
-    """Optimiser steps of the low level, instead of the preset's."""
+    """Optimiser steps of the low level, instead of the preset's; 0 leaves that of --start-from as it is."""
     high_steps: int | None = None
-    """Optimiser steps of the high level, instead of the preset's."""
+    """Optimiser steps of the high level, likewise."""
+    learning_rate: float | None = None
+    """Highest learning rate of the levels, instead of the preset's 0.001."""
     student_steps: int | None = None
     """Optimiser steps of each student, instead of the preset's and at most its level's; 0 for no students."""
     validation_share: float = 0.2
@@ -80,9 +87,10 @@ class TrainConfig:
         for name in ("validation_share", "hidden_year_share", "odd_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; it must lie in 0..1, below 1")
-        for name in ("minutes", "low_steps", "high_steps"):
+        for name in ("minutes", "low_steps", "high_steps", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            is_left = value == 0 and name.endswith("steps") and self.start_from is not None
+            if value is not None and not value > 0 and not is_left:
                 raise ValueError(f"{name}={value}; it must be above 0")
         if self.student_steps is not None and not self.student_steps >= 0:
             raise ValueError(f"student_steps={self.student_steps}; it must be at least 0")
@@ -131,15 +139,26 @@ def hide(traces: Traces, names: list[str], start: pd.Timestamp) -> Traces:
     return Traces(load, pv, traces.time, traces.homes, traces.time_zone)
 
 
-def household_tables(
-    prepared: Prepared, weather: Array, seed: int, stretches: int = 48
-) -> tuple[Array, Array]:
-    """Statistics of each home ``(home, 26)``, style features of stretches of it ``(home, stretch, 253)``.
+class Tables(NamedTuple):
+    """What is known of households, from their whole record and from stretches of it."""
+
+    statistics: Array
+    """``(home, 26)``."""
+    features: Array
+    """Style features of stretches, ``(home, stretch, 253)``."""
+    profiles: Array
+    """Profiles of the same stretches, ``(home, stretch, 2, 168)``, see `habit.profiles`."""
+    profile_days: Array
+    """Days behind the profiles, ``(home, stretch, 2)``."""
+
+
+def household_tables(prepared: Prepared, weather: Array, seed: int, stretches: int = 48) -> Tables:
+    """What is known of each home.
 
     Raises:
         ValueError: a home with less than two weeks of whole days.
     """
-    statistics, bank = [], []
+    parts: list[tuple[Array, ...]] = []
     for home, name in enumerate(prepared.names):
         known = np.flatnonzero(prepared.is_known[home])
         if len(known) < identity.DAYS_TO_KNOW:
@@ -147,15 +166,17 @@ def household_tables(
                 f"home {name!r} has {len(known)} whole days of readings; {identity.DAYS_TO_KNOW} are needed "
                 "to know a household, drop it first"
             )
-        statistics.append(identity.home_statistics(prepared, home, known, weather))
         rng = random.generator("stretches", seed, name)
         rows = []
         for index in range(stretches):
             days = min(7 * STRETCH_WEEKS[index % len(STRETCH_WEEKS)], len(known))
             start = int(rng.integers(len(known) - days + 1))
-            rows.append(identity.style_features(prepared, home, known[start : start + days]))
-        bank.append(np.stack(rows))
-    return np.stack(statistics), np.stack(bank)
+            chosen = known[start : start + days]
+            features = identity.style_features(prepared, home, chosen)
+            rows.append((features, *habit.profiles(prepared, home, chosen)))
+        of_stretches = (np.stack(column) for column in zip(*rows, strict=True))
+        parts.append((identity.home_statistics(prepared, home, known, weather), *of_stretches))
+    return Tables(*(np.stack(column) for column in zip(*parts, strict=True)))
 
 
 def _scale(values: NDArray[np.floating]) -> torch.Tensor:
@@ -165,23 +186,40 @@ def _scale(values: NDArray[np.floating]) -> torch.Tensor:
 
 
 def scales(
-    low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array
+    low: LowLevel, high: HighLevel, prepared: Prepared, weather: Array, statistics: Array, features: Array
 ) -> None:
-    """Measure the scales of everything the levels see."""
+    """Measure the scales of everything the levels see.
+
+    Args:
+        statistics: see `Tables`.
+        features: likewise.
+    """
     known, sunny = prepared.is_known, prepared.is_sunny
     load, clear = prepared.load_log_ratio[known], prepared.clearness[sunny]
     signal = torch.tensor([[load.mean(), clear.mean()], [load.std(), clear.std()]], dtype=torch.float32)
     low.signal_scale.copy_(signal)
     low.token_scale.copy_(_scale(prepared.tokens[known]))
-    features = bank.reshape(-1, bank.shape[-1])
-    low.feature_scale.copy_(_scale(features))
-    low.habit_modes.copy_(
-        identity.habit_modes(standardise(torch.from_numpy(features), low.feature_scale.cpu()))
-    )
+    low.feature_scale.copy_(_scale(features.reshape(-1, features.shape[-1])))
+    low.habit_scale.copy_(_scale(habit_of_records(prepared)))
     high.token_limits.copy_(torch.from_numpy(token_limits(prepared, statistics)))
     for level in (low, high):
         level.statistics_scale.copy_(_scale(statistics))
         level.weather_scale.copy_(_scale(weather))
+
+
+def habit_of_records(prepared: Prepared) -> Array:
+    """Profiles of the whole record of each home, ``(home, 336)``; a half that was not seen is like the other."""
+    result = []
+    for home, is_known in enumerate(prepared.is_known):
+        found, count = habit.profiles(prepared, home, np.flatnonzero(is_known))
+        result.append(np.where(count[:, None] > 0, found, found[::-1]).ravel())
+    return np.stack(result)
+
+
+def low_data(level: LowLevel, prepared: Prepared, weather: Array, tables: Tables) -> LowData:
+    """Training windows of the low level."""
+    habits = habit.read(tables.profiles, tables.profile_days, level.habit_scale.cpu().numpy())
+    return LowData(level, prepared, weather, tables.statistics, tables.features, habits)
 
 
 VALIDATION_BATCHES = 4
@@ -250,19 +288,24 @@ def train(config: TrainConfig) -> Path:
         others = load_only(preparation.prepare(everything.select(odd)), odd)
         everyone = preparation.together(learned, others)
         more = household_tables(others, values, config.seed)
-        everyone_tables = (np.concatenate([tables[0], more[0]]), np.concatenate([tables[1], more[1]]))
+        everyone_tables = Tables(*(np.concatenate(both) for both in zip(tables, more, strict=True)))
 
     torch.manual_seed(config.seed)
-    low, high = LowLevel(LowConfig()).to(config.device), HighLevel(HighConfig()).to(config.device)
-    scales(low, high, learned, values, *tables)
+    base = None if config.start_from is None else HiDiff.load(config.start_from)
+    if base is None:
+        low, high = LowLevel(LowConfig()), HighLevel(HighConfig())
+        scales(low, high, learned, values, tables.statistics, tables.features)
+    else:  # with its scales, or its weights would mean something else
+        low, high = base.low, base.high
+    low, high = low.to(config.device), high.to(config.device)
     levels: dict[str, LowLevel | HighLevel] = {"low": low, "high": high}
     seen_data: dict[str, LowData | HighData] = {
-        "low": LowData(low, everyone, values, *everyone_tables),
-        "high": HighData(high, learned, values, tables[0]),
+        "low": low_data(low, everyone, values, everyone_tables),
+        "high": HighData(high, learned, values, tables.statistics),
     }
     held_data: dict[str, LowData | HighData] = {
-        "low": LowData(low, held_out, values, *held_tables),
-        "high": HighData(high, held_out, values, held_tables[0]),
+        "low": low_data(low, held_out, values, held_tables),
+        "high": HighData(high, held_out, values, held_tables.statistics),
     }
     students: dict[str, Transformer] = {}
     histories: dict[str, list[dict[str, float]]] = {}
@@ -271,6 +314,10 @@ def train(config: TrainConfig) -> Path:
         of = name.split()[0]
         if name != of and (config.student_steps == 0 or not is_finished):
             continue  # a teacher that still learns has no students
+        if base is not None and getattr(config, f"{of}_steps") == 0:
+            if name != of and of in base.students:
+                students[of] = base.students[of]
+            continue
         level, learning, checking = levels[of], seen_data[of], held_data[of]
         module: nn.Module = level
         loss: Loss = learning.loss
@@ -282,6 +329,8 @@ def train(config: TrainConfig) -> Path:
             loss, check = (distill_loss(students[of], level, data, of) for data in (learning, checking))
             preset = PRESETS[config.preset]["student"]
             steps = config.student_steps or min(preset.steps, steps or preset.steps)
+        elif config.learning_rate is not None:
+            preset = replace(preset, learning_rate=config.learning_rate)
         settings = replace(preset, steps=steps or preset.steps, max_minutes=config.minutes, seed=config.seed)
         histories[name] = loop.fit(
             module, loss, partial(validation_loss, check), settings, state / name.replace(" ", "-"),
@@ -290,12 +339,26 @@ def train(config: TrainConfig) -> Path:
         if histories[name][-1]["step"] < settings.steps:
             is_finished = False
             log.warning("the %s stopped after %g minutes; go on with --resume", name, config.minutes)
-    model = finish(low.cpu(), high.cpu(), students, learned, weather, tables, config, parts, histories)
+    training = (
+        {"minutes": {}, "steps": {}, "best_validation_loss": {}} if base is None else base.notes["training"]
+    )
+    record(training, histories)
+    model = finish(low.cpu(), high.cpu(), students, learned, weather, tables, config, parts, training)
     card = write_card(model)
     model.save(config.out, card)
     if is_finished:
         shutil.rmtree(state, ignore_errors=True)
     return config.out
+
+
+def record(training: dict[str, Any], histories: dict[str, list[dict[str, float]]]) -> None:
+    """Add what was trained now to what a model was trained before; students begin anew each time."""
+    for name, history in histories.items():
+        for unit in ("minutes", "step"):
+            total = training[unit.removesuffix("s") + "s"]
+            before = 0 if name.endswith("student") else total.get(name, 0)
+            total[name] = round(before + history[-1][unit], 2)
+        training["best_validation_loss"][name] = min(row["validation_loss"] for row in history)
 
 
 def validation_loss(check: Loss) -> float:
@@ -330,25 +393,20 @@ def _weather(prepared: Prepared, config: TrainConfig) -> pd.DataFrame:
 
 def finish(
     low: LowLevel, high: HighLevel, students: dict[str, Transformer], learned: Prepared, weather: pd.DataFrame,
-    tables: tuple[Array, Array], config: TrainConfig, parts: Split, histories: dict[str, list[dict[str, float]]],
+    tables: Tables, config: TrainConfig, parts: Split, training: dict[str, Any],
 ) -> HiDiff:  # fmt: skip
     """The model around two trained levels: styles of the homes, prior, weather, reader."""
-    statistics, _ = tables
     values = weather.to_numpy(dtype=np.float32)
     regional = RegionalWeather.fit(weather)
     rng = random.generator("reader", config.seed)
-    reader = WindowReader.fit(learned, values, statistics, STRETCH_WEEKS, rng)
+    reader = WindowReader.fit(learned, values, tables.statistics, READER_WEEKS, rng)
     notes = {
         "hidiff_version": hidiff.__version__,
         "training": {
             "data": config.data.name, "homes": len(parts.train), "home_days": int(learned.is_known.sum()),
             "first_day": str(learned.grid.dates[0].date()), "last_day": str(learned.grid.dates[-1].date()),
             "preset": config.preset, "seed": config.seed, "device": config.device, "torch": torch.__version__,
-            "minutes": {name: history[-1]["minutes"] for name, history in histories.items()},
-            "steps": {name: history[-1]["step"] for name, history in histories.items()},
-            "best_validation_loss": {
-                name: min(row["validation_loss"] for row in history) for name, history in histories.items()
-            },
+            **{name: training[name] for name in ("minutes", "steps", "best_validation_loss")},
         },
         "split": {
             "validation_homes": parts.validation, "hidden_year_homes": parts.hidden_year,
@@ -356,28 +414,26 @@ def finish(
             "odd_homes": parts.odd, "odd_homes_aside": parts.odd_aside,
         },
     }  # fmt: skip
-    styles = np.zeros((len(statistics), identity.STYLE), dtype=np.float32)
-    placeholder = Prior.fit(np.random.default_rng(0).standard_normal((8, 4)))
-    model = HiDiff(
-        low,
-        high,
-        placeholder,
-        regional,
-        reader,
-        learned.names,
-        statistics,
-        styles,
-        learned.capacity_kwp,
-        SamplerConfig(solver="student") if students else SamplerConfig(),
-        notes,
-        {name: student.cpu() for name, student in students.items()},
+    recent = preparation.last_year(learned)
+    statistics = np.stack(
+        [
+            identity.home_statistics(recent, home, np.flatnonzero(is_known), values)
+            for home, is_known in enumerate(recent.is_known)
+        ]
     )
-    whole = [
-        identity.style_features(learned, home, np.flatnonzero(known))
-        for home, known in enumerate(learned.is_known)
-    ]
-    model.styles = model.encode(np.stack(whole))
-    model.prior = Prior.fit(np.concatenate([statistics, model.styles], axis=1))
+    none = np.zeros((len(statistics), identity.STYLE), dtype=np.float32)
+    habits = HabitPrior.fit(none[:, identity.LEARNED :])
+    model = HiDiff(
+        low, high, Prior.fit(none), habits, regional, reader, learned.names, statistics, none,
+        identity.day_quantiles(recent, statistics), learned.capacity_kwp,
+        SamplerConfig(solver="student") if students else SamplerConfig(), notes,
+        {name: student.cpu() for name, student in students.items()},
+    )  # fmt: skip
+    model.styles = model.encode(recent)
+    learned_style, habit_of_homes = np.split(model.styles, [identity.LEARNED], axis=1)
+    model.habits = HabitPrior.fit(habit_of_homes)
+    scores = model.habits.scores(habit_of_homes)
+    model.prior = Prior.fit(np.concatenate([statistics, learned_style, scores], axis=1))
     return model
 
 
@@ -406,8 +462,8 @@ Bureau of Meteorology. The weights are Apache-2.0; name Ausgrid as the source of
 stochastic optimisation, teaching. **Limits.** One city, homes that bought small PV systems under a gross feed-in
 tariff in 2010-2013, consumption of that time (few electric cars, few heat pumps); controlled load is part of the load.
 Not for billing, not for statements about an individual customer. Homes made with mode `like` resemble a named
-training home by design, and the weights hold the 66 numbers that describe each of them; mode `new` draws from a smooth
-prior over all of them. Whoever holds the weights and a home's readings can tell better than
+training home by design, and the weights hold the 441 numbers that describe each of them; mode `new` draws from a smooth
+prior over all of them, and the sharp parts of a day's profile from several homes. Whoever holds the weights and a home's readings can tell better than
 chance whether it was trained on (docs/privacy.md); the weights deserve the care that the meters do. The daily clearness of the region,
 which the weather generator learns from, is the mean over all homes, those kept aside among them.
 

@@ -78,6 +78,19 @@ def day_grid(first_date: pd.Timestamp, days: int, time_zone: str) -> Grid:
     )
 
 
+def is_summer(dates: pd.DatetimeIndex) -> NDArray[np.bool_]:
+    """Whether naive ``dates`` lie in the summer half of the Australian year, ``(day,)``.
+
+    It runs from the first Sunday of October to the first Sunday of April: the daylight saving time of New South
+    Wales, here a half of the year for places without it too.
+    """
+    month = np.asarray(dates.month)
+    last_sunday = np.asarray(dates.day) - (np.asarray(dates.day_of_week) + 1) % 7  # < 1: in the month before
+    after_october = (month > 10) | ((month == 10) & (last_sunday >= 1))
+    before_april = (month < 4) | ((month == 4) & (last_sunday < 1))
+    return np.asarray(after_october | before_april)
+
+
 def first_standard_date(time: pd.Timestamp, time_zone: str) -> pd.Timestamp:
     """Naive date of the standard-time day that holds the instant ``time``."""
     moment = time.tz_convert("UTC").tz_localize(None)

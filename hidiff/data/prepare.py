@@ -8,7 +8,7 @@ clearness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,24 @@ def together(first: Prepared, second: Prepared) -> Prepared:
         if name != "grid":
             parts[name] = [*value, *other] if isinstance(value, list) else np.concatenate([value, other])
     return Prepared(grid=first.grid, **parts)
+
+
+def last_year(prepared: Prepared, days: int = 365) -> Prepared:
+    """The last ``days`` known days of each home alone, with their mean as its scale; shorter records whole.
+
+    A home changes over the years; what comes next is more like the last of them than like their mean.
+    """
+    is_known = prepared.is_known & (prepared.is_known[:, ::-1].cumsum(1)[:, ::-1] <= days)
+    energy = np.where(is_known, day_energy_ratio(prepared.tokens), 0).sum(1) / is_known.sum(1)
+    ratio = energy.astype(np.float32)[:, None, None]
+    load = np.maximum(np.exp(prepared.load_log_ratio) - LOAD_OFFSET, 0) / ratio
+    tokens = prepared.tokens.copy()
+    sizes = np.maximum(np.exp(tokens[..., :CLEARNESS]) - BLOCK_OFFSET, 0) / ratio
+    tokens[..., :CLEARNESS] = np.log(sizes + BLOCK_OFFSET)
+    return replace(
+        prepared, scale_kw=prepared.scale_kw * ratio[:, 0, 0], tokens=tokens, is_known=is_known,
+        load_log_ratio=np.log(load + LOAD_OFFSET), is_sunny=prepared.is_sunny & is_known[..., None],
+    )  # fmt: skip
 
 
 def to_days(traces: Traces) -> tuple[Grid, Array, Array]:

@@ -81,7 +81,7 @@ def scale_to_energy(
     return result
 
 
-STRETCH = (0.25, 1.25)
+STRETCH = (0.25, 1.6)
 """How far the part of a day above its mean may be pressed together or drawn out to meet the day's peak."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,18 @@ from tqdm import tqdm
 from hidiff import checkpoint
 from hidiff import rng as random
 from hidiff.data import prepare as preparation
-from hidiff.data.prepare import CLEARNESS
-from hidiff.data.traces import Traces
+from hidiff.data.prepare import CLEARNESS, Prepared
+from hidiff.data.traces import Traces, concat_homes
 from hidiff.errors import CheckpointError
 
-from . import distill, identity
+from . import distill, engine, habit, identity
+from .habit import HabitPrior
 from .high import HighConfig, HighLevel
-from .household import Household, asked, new_household
+from .household import Household, asked, known_days, new_household
 from .identity import Prior, WindowReader
 from .low import LowConfig, LowLevel, standardise
 from .network import Transformer
+from .noise import NoiseShares
 from .regional import RegionalWeather, resolve
 from .sampling import SamplerConfig, Sampling, check_weather, make_span
 
@@ -44,8 +46,9 @@ class HiDiff:
     """A trained hierarchical diffusion generator of household load and PV."""
 
     def __init__(
-        self, low: LowLevel, high: HighLevel, prior: Prior, regional: RegionalWeather, reader: WindowReader,
-        homes: Sequence[str], statistics: Array, styles: Array, capacity_kwp: Array,
+        self, low: LowLevel, high: HighLevel, prior: Prior, habits: HabitPrior, regional: RegionalWeather,
+        reader: WindowReader, homes: Sequence[str], statistics: Array, styles: Array, day_quantiles: Array,
+        capacity_kwp: Array,
         sampler: SamplerConfig | None = None, notes: dict[str, Any] | None = None,
         students: dict[str, Transformer] | None = None,
     ) -> None:  # fmt: skip
@@ -54,19 +57,16 @@ class HiDiff:
         Args:
             homes: names of the training homes.
             statistics: theirs, ``(home, 26)``.
-            styles: theirs, ``(home, 40)``.
+            styles: theirs, ``(home, 352)``.
+            day_quantiles: theirs, ``(home, 9, 7)``.
             capacity_kwp: theirs, ``(home,)``.
             notes: what the config should say besides: data, split, training.
             students: distilled networks of the levels ``low`` and ``high`` (see `distill`), or none.
         """
         self.low, self.high = low.eval(), high.eval()
-        self.prior, self.regional, self.reader = prior, regional, reader
-        self.homes, self.statistics, self.styles, self.capacity_kwp = (
-            list(homes),
-            statistics,
-            styles,
-            capacity_kwp,
-        )
+        self.prior, self.habits, self.regional, self.reader = prior, habits, regional, reader
+        self.homes, self.statistics, self.styles = list(homes), statistics, styles
+        self.day_quantiles, self.capacity_kwp = day_quantiles, capacity_kwp
         self.sampler = sampler or SamplerConfig()
         self.notes = notes or {}
         self.students = {name: student.eval() for name, student in (students or {}).items()}
@@ -81,9 +81,10 @@ class HiDiff:
         for level, student in self.students.items():
             tensors |= {f"student.{level}.{name}": value for name, value in student.state_dict().items()}
         tensors = {name: value.half() if is_weight(value) else value for name, value in tensors.items()}
-        for prefix, part in (("prior", self.prior), ("regional", self.regional), ("reader", self.reader)):
+        parts = {"prior": self.prior, "habits": self.habits, "regional": self.regional, "reader": self.reader}
+        for prefix, part in parts.items():
             tensors |= {f"{prefix}.{name}": torch.from_numpy(value) for name, value in vars(part).items()}
-        for name in ("statistics", "styles", "capacity_kwp"):
+        for name in ("statistics", "styles", "day_quantiles", "capacity_kwp"):
             tensors[f"homes.{name}"] = torch.from_numpy(getattr(self, name))
         config = {
             "low": asdict(self.low.config), "high": asdict(self.high.config), "sampler": asdict(self.sampler),
@@ -115,6 +116,7 @@ class HiDiff:
             homes = arrays("homes")
             if len(homes["statistics"]) != len(config["homes"]):
                 raise ValueError(f"{len(config['homes'])} homes with {len(homes['statistics'])} statistics")
+            sampler = {**config["sampler"], "noise": NoiseShares(**config["sampler"]["noise"])}
             students = {}
             for name, level in (("low", low), ("high", high)):
                 if part(f"student.{name}"):
@@ -122,9 +124,10 @@ class HiDiff:
                     students[name].load_state_dict(part(f"student.{name}"))
             known = {"format", "weights_sha256", "low", "high", "sampler", "homes"}
             model = HiDiff(
-                low, high, Prior(**arrays("prior")), RegionalWeather(**arrays("regional")),
-                WindowReader(**arrays("reader")), config["homes"], homes["statistics"], homes["styles"],
-                homes["capacity_kwp"], SamplerConfig(**config["sampler"]),
+                low, high, Prior(**arrays("prior")), HabitPrior(**arrays("habits")),
+                RegionalWeather(**arrays("regional")), WindowReader(**arrays("reader")),
+                config["homes"], homes["statistics"], homes["styles"], homes["day_quantiles"],
+                homes["capacity_kwp"], SamplerConfig(**sampler),
                 {key: value for key, value in config.items() if key not in known}, students,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -143,6 +146,14 @@ class HiDiff:
         Raises:
             ValueError: no such mode or household, readings of less than two weeks, sizes out of range.
         """
+        at = self._household_at(homes, seed, mode, household, readings, annual_kwh, pv_kwp)
+        return [at(place) for place in range(homes)]
+
+    def _household_at(
+        self, homes: int, seed: int, mode: str, household: Sequence[str], readings: Traces | None,
+        annual_kwh: float | None, pv_kwp: float | None,
+    ) -> Callable[[int], Household]:  # fmt: skip
+        """What draws a home of a call, by its place; all that was asked is checked at once."""
         if isinstance(homes, bool) or int(homes) != homes or homes < 1:
             raise ValueError(f"homes={homes}; ask for a whole number of homes, at least 1")
         for name, value, low, high in (("annual_kwh", annual_kwh, 100, 200_000), ("pv_kwp", pv_kwp, 0, 1000)):
@@ -154,10 +165,9 @@ class HiDiff:
         if (readings is not None) != (mode == "from-readings"):
             raise ValueError("mode from-readings and readings go together; give both or neither")
         if mode == "new":
-            rngs = (random.generator(seed, "household", place) for place in range(homes))
-            return [
-                new_household(self.prior, rng, place, annual_kwh, pv_kwp) for place, rng in enumerate(rngs)
-            ]
+            return lambda place: new_household(
+                self.prior, self.habits, random.generator(seed, "household", place), place, annual_kwh, pv_kwp
+            )
         if mode == "like":
             known = self._training_homes(household, seed)
         elif mode == "from-readings" and readings is not None:
@@ -168,23 +178,17 @@ class HiDiff:
             raise ValueError(
                 f"homes={homes}, but {len(household)} households are named; ask for one home of each or more"
             )
-        result = []
-        for place in range(homes):
+
+        def known_household(place: int) -> Household:
             base, turn = known[place % len(known)], place // len(known)
             name = base.name if turn == 0 else f"{base.name}-{turn + 1}"
             statistics, capacity = asked(base.statistics, annual_kwh, pv_kwp)
             capacity = base.capacity_kwp if pv_kwp is None else capacity
-            result.append(
-                replace(
-                    base,
-                    name=name,
-                    key=name,
-                    statistics=statistics,
-                    capacity_kwp=capacity,
-                    annual_kwh=annual_kwh,
-                )
+            return replace(
+                base, name=name, key=name, statistics=statistics, capacity_kwp=capacity, annual_kwh=annual_kwh
             )
-        return result
+
+        return known_household
 
     def _training_homes(self, household: Sequence[str], seed: int) -> list[Household]:
         unknown = [name for name in household if name not in self.homes]
@@ -204,13 +208,13 @@ class HiDiff:
         return [
             Household(
                 f"like-{self.homes[i]}", f"like-{self.homes[i]}", "like", self.statistics[i], self.styles[i],
-                float(self.capacity_kwp[i]), source=self.homes[i],
+                float(self.capacity_kwp[i]), known_days(self.day_quantiles[i]), source=self.homes[i],
             )
             for i in places
         ]  # fmt: skip
 
     def _homes_from(self, readings: Traces) -> list[Household]:
-        prepared = preparation.prepare(readings)
+        prepared = preparation.last_year(preparation.prepare(readings))
         days = prepared.is_known.sum(1)
         if (days < identity.DAYS_TO_KNOW).any():
             row = int(days.argmin())
@@ -219,6 +223,7 @@ class HiDiff:
                 f"{identity.DAYS_TO_KNOW} are needed to know a household"
             )
         weather = self.regional.climatology(prepared.grid.dates).to_numpy(dtype=np.float32)
+        styles = self.encode(prepared)
         result = []
         for row, name in enumerate(prepared.names):
             known = np.flatnonzero(prepared.is_known[row])
@@ -232,7 +237,6 @@ class HiDiff:
                     f"log_token_spread_{CLEARNESS}",
                 ):
                     statistics[identity.PLACE[value]] = self.reader.population[identity.PLACE[value]]
-            style = self.encode(identity.style_features(prepared, row, known)[None])[0]
             key = f"readings-{name}"
             result.append(
                 Household(
@@ -240,20 +244,27 @@ class HiDiff:
                     key,
                     "from-readings",
                     statistics,
-                    style,
+                    styles[row],
                     float(prepared.capacity_kwp[row]),
+                    known_days(identity.day_quantiles(prepared.select(np.array([row])), statistics[None])[0]),
                     source=name,
                 )
             )
         return result
 
     @torch.no_grad()
-    def encode(self, features: Array) -> Array:
-        """Styles ``(home, 40)`` from style features ``(home, 253)``."""
-        scaled = standardise(torch.from_numpy(features), self.low.feature_scale.cpu()).clamp(-5, 5)
+    def encode(self, prepared: Prepared) -> Array:
+        """Styles of prepared homes ``(home, 352)`` from all their known days: what is learned, then the habit."""
+        known = [np.flatnonzero(row) for row in prepared.is_known]
+        features = [identity.style_features(prepared, row, days) for row, days in enumerate(known)]
+        scaled = standardise(torch.from_numpy(np.stack(features)), self.low.feature_scale.cpu()).clamp(-5, 5)
         device = next(self.low.parameters()).device
-        style: Array = self.low.style(scaled.to(device)).cpu().numpy()
-        return style
+        learned = self.low.encoder(scaled.to(device)).cpu().numpy()
+        found, count = zip(
+            *(habit.profiles(prepared, row, days) for row, days in enumerate(known)), strict=True
+        )
+        own = habit.read(np.stack(found), np.stack(count), self.low.habit_scale.cpu().numpy())
+        return np.concatenate([learned, own], axis=1)
 
     # ---------------------------------------------------------------- sampling
 
@@ -298,8 +309,8 @@ class HiDiff:
         self, homes: int, years: int = 1, start: str = "2030-01-01", seed: int = 0, *, mode: str = "new",
         household: Sequence[str] = (), readings: Traces | None = None, annual_kwh: float | None = None,
         pv_kwp: float | None = None, weather: pd.DataFrame | None = None, time_zone: str = "Australia/Sydney",
-        steps: int | None = None, solver: str | None = None, batch_size: int = 8, device: str = "cpu",
-        skip: int = 0, progress: bool = False,
+        steps: int | None = None, solver: str | None = None, batch_size: int | None = None,
+        device: str = "cpu", workers: int | None = None, skip: int = 0, progress: bool = False,
     ) -> Iterator[Traces]:  # fmt: skip
         """Traces in batches of homes; a home's trace depends neither on the batch nor on the other homes.
 
@@ -314,40 +325,59 @@ class HiDiff:
             weather: daily weather, see `data.weather.read_weather`; columns it lacks are generated.
             steps: sampler steps of the low level; the high level takes twice as many. Not for the student.
             solver: student, dpm++2m or heun, see `SamplerConfig`.
-            batch_size: homes in a batch; memory grows with it, the traces do not change.
+            batch_size: homes in a batch; memory grows with it, the traces do not change. As many as a part of
+                the free memory holds where it is not given.
+            device: cpu or cuda. What a card does has been tested on a CPU; on a card it has not been run yet.
+            workers: threads, each of which takes a core; every core where it is not given. The traces are the same
+                bits for any number.
             skip: homes at the beginning that are not needed again.
 
         Raises:
             ValueError: arguments out of range, weather that does not cover the span.
         """
         sampler = self.sampler_for(steps, solver)
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}; a batch holds at least 1 home")
+        for name, value in (("batch_size", batch_size), ("workers", workers)):
+            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+                raise ValueError(
+                    f"{name}={value}; give a whole number, at least 1, or none to have it chosen"
+                )
         if device not in ("cpu", "cuda"):
             raise ValueError(f"unknown device {device!r}; there are cpu and cuda")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda asked for, but torch finds no CUDA card; use cpu")
         span = make_span(start, years, time_zone, self.low.config, self.high.config)
         check_weather(weather, span)
-        people = self.households(
-            homes, seed, mode=mode, household=household, readings=readings,
-            annual_kwh=annual_kwh, pv_kwp=pv_kwp,
-        )  # fmt: skip
+        household_at = self._household_at(homes, seed, mode, household, readings, annual_kwh, pv_kwp)
+        if isinstance(skip, bool) or int(skip) != skip or not 0 <= skip <= homes:
+            raise ValueError(f"skip={skip}; it must lie in 0..{homes}, the number of homes")
+        crew = workers or engine.workers_that_fit(device)
+        size = batch_size or engine.homes_that_fit(device, span.years, crew)
 
         def batches() -> Iterator[Traces]:
-            self.low.to(device)
-            self.high.to(device)
-            for student in self.students.values():
-                student.to(device)
             path = resolve(self.regional, span.grid.dates, seed, weather)
             usual = None if weather is None else resolve(self.regional, span.grid.dates, seed, None)
             sampling = Sampling(
                 self.low, self.high, self.regional, span, path, seed, sampler, device, self.students, usual
             )
+
+            def traces(places: range) -> Traces:
+                return sampling.traces([household_at(place) for place in places])
+
+            at_once = (
+                1 if device == "cpu" else size
+            )  # a core takes home by home, a card as many as it can get
+            pieces = (range(begin, min(begin + at_once, homes)) for begin in range(skip, homes, at_once))
             total, done = homes * span.years, skip * span.years
             with tqdm(total=total, initial=done, unit="home-year", disable=not progress) as bar:
-                for begin in range(skip, homes, batch_size):
-                    yield sampling.traces(people[begin : begin + batch_size], bar)
+                waiting: list[Traces] = []
+                for piece in engine.in_order(traces, pieces, crew):
+                    waiting.append(piece)
+                    bar.update(len(piece) * span.years)
+                    if sum(map(len, waiting)) >= size:
+                        yield concat_homes(waiting)
+                        waiting = []
+                if waiting:
+                    yield concat_homes(waiting)
 
         return batches()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hidiff.data.calendars import Grid, day_features
-from hidiff.data.prepare import TOKENS, Prepared
+from hidiff.data.prepare import PEAK, TOKENS, Prepared
 
 from . import precondition
 from .identity import STATISTICS, token_scale
@@ -93,11 +93,16 @@ def own_tokens(prepared: Prepared, statistics: Array) -> Array:
     return np.where(prepared.is_known[..., None], own, 0).astype(np.float32)
 
 
+PEAK_WIDTH = 0.4
+
+
 def token_limits(prepared: Prepared, statistics: Array) -> Array:
     """The rarest days of homes as a function of their spread, ``(2, 2, 8)``, see `HighLevel.token_limits`.
 
     A home that is often away has a wide spread and few days above it; one bound for all would let it draw days that
-    no home has. A line through the homes' lowest and highest days over the log spread, one standard error wide of it.
+    no home has. A line through the homes' lowest and highest days over the log spread, one standard error wide of it;
+    but for the highest peak, the peak of a year, which people ask for: `PEAK_WIDTH` of one, at which new homes have the
+    annual peak of the training homes.
     """
     own = own_tokens(prepared, statistics)
     spread = np.log(token_scale(statistics)[1])
@@ -113,7 +118,8 @@ def token_limits(prepared: Prepared, statistics: Array) -> Array:
                 else (0, rarest.mean())
             )
             error = (rarest - level - slope * spread[:, channel]).std()
-            limits[side, :, channel] = level + (error if side else -error), slope
+            width = PEAK_WIDTH * error if side and channel == PEAK else error
+            limits[side, :, channel] = level + (width if side else -width), slope
     return limits
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hidiff.data.solar import Roof
 
-from .identity import PLACE, STATISTICS, Prior, roof_of
+from .habit import HabitPrior
+from .identity import LEARNED, PLACE, STATISTICS, Prior, roof_of
 
 Array = NDArray[np.float32]
 
@@ -25,8 +26,10 @@ class Household:
     statistics: Array
     """``(26,)``, see `identity.STATISTICS`."""
     style: Array
-    """``(40,)``, see `identity.STYLE`."""
+    """``(352,)``, see `identity.STYLE`: what is learned, then the habit."""
     capacity_kwp: float
+    day_quantiles: Array | None = None
+    """``(9, 7)``, see `identity.day_quantiles`; none where nobody knows how its days are spread."""
     annual_kwh: float | None = None
     """Mean annual load that was asked for; the traces are scaled to it."""
     source: str = ""
@@ -48,6 +51,11 @@ class Household:
         return roof_of(self.statistics)
 
 
+def known_days(quantiles: Array) -> Array | None:
+    """``quantiles``, or none where they are not known."""
+    return quantiles if np.isfinite(quantiles).all() else None
+
+
 def asked(statistics: Array, annual_kwh: float | None, pv_kwp: float | None) -> tuple[Array, float]:
     """Statistics with the asked size written in, and the PV capacity [kWp] that follows."""
     result = statistics.copy()
@@ -60,9 +68,10 @@ def asked(statistics: Array, annual_kwh: float | None, pv_kwp: float | None) -> 
 
 
 def new_household(
-    prior: Prior, rng: np.random.Generator, place: int, annual_kwh: float | None, pv_kwp: float | None
-) -> Household:
-    """A home drawn from the prior; asked sizes bend the other statistics the way the population does."""
+    prior: Prior, habits: HabitPrior, rng: np.random.Generator, place: int, annual_kwh: float | None,
+    pv_kwp: float | None,
+) -> Household:  # fmt: skip
+    """A home drawn from the priors; asked sizes bend the other statistics the way the population does."""
     given: dict[int, float] = {}
     if annual_kwh is not None:
         given[PLACE["log_mean_load"]] = float(np.log(annual_kwh / 8766))
@@ -72,4 +81,6 @@ def new_household(
     count = len(STATISTICS)
     statistics, capacity = asked(values[:count], annual_kwh, pv_kwp)
     name = f"new-{place:06d}"
-    return Household(name, name, "new", statistics, values[count:], capacity, annual_kwh)
+    learned, scores = values[count : count + LEARNED], values[count + LEARNED :]
+    style = np.concatenate([learned, habits.compose(scores, rng)])
+    return Household(name, name, "new", statistics, style, capacity, annual_kwh=annual_kwh)

@@ -1,27 +1,27 @@
-"""Who a household is: 26 statistics anyone can read, a style of 40 numbers, and a prior over both.
+"""Who a household is: 26 statistics anyone can read, a style from its half-hours, and a prior over both.
 
 The statistics set level and spread of the daily tokens, so a home's own scale is right by construction. The
-style is encoded from the half-hours of some weeks; it carries what days alone cannot say: 24 numbers span the
-habit (profiles of a day: mean, low, high, weekend), 16 are learned (fridge, spikes, shading). The prior is a
-Gaussian copula over the training homes: each margin as observed, the dependence shrunk, so a new home
-resembles the population and nobody in it.
+style carries what days alone cannot say: 16 numbers that an encoder learns (fridge, spikes, shading), then the
+habit (see `habit`). The prior is a Gaussian copula over the training homes, so a new home resembles the
+population and nobody in it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 from torch import Tensor, nn
 
 from hidiff.data import calendars
-from hidiff.data.calendars import Grid
 from hidiff.data.prepare import CLEARNESS, TOKENS, Prepared, day_energy_ratio
 from hidiff.data.solar import Roof
+
+from .habit import HABIT, PROFILE, on_the_clock, profile
 
 Array = NDArray[np.float32]
 
@@ -43,14 +43,10 @@ STATISTICS = [
 PLACE = {name: place for place, name in enumerate(STATISTICS)}
 LEARNED = 16
 """Numbers of a style that the encoder learns."""
-MODES = 24
-"""Numbers of a style that span the habit: on homes never seen they hold 90 % of its variance."""
-STYLE = LEARNED + MODES
+STYLE = LEARNED + HABIT
 DAYS_TO_KNOW = 14
 """Whole days of readings that a household is known from, at the least."""
-HABIT = 48 * 3 + 24
-"""Style features that make the habit; they come first: mean, low and high profile, weekend contrast by hour."""
-FEATURES = HABIT + 24 + 8 + 5 + 48
+FEATURES = PROFILE + 24 + 8 + 5 + 48
 HEATING_BELOW_C, COOLING_ABOVE_C = 12.0, 26.0
 
 
@@ -106,22 +102,29 @@ def token_scale(statistics: NDArray[np.floating]) -> tuple[NDArray[np.floating],
     return statistics[..., 1 : 1 + TOKENS], np.exp(statistics[..., 1 + TOKENS : 1 + 2 * TOKENS])
 
 
-def _on_the_clock(days: Array, grid: Grid, places: NDArray[np.integer]) -> Array:
-    """Rows of 48 half-hours turned so that slot 0 is midnight on the wall clock."""
-    shift = np.rint(grid.clock_hour[places, 0] * 2).astype(int)
-    slots = (np.arange(48)[None] - shift[:, None]) % 48
-    return np.take_along_axis(days, slots, axis=1)
+QUANTILE_SHARES = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
+"""Shares of the days at which a known home's tokens are kept."""
+DAYS_FOR_QUANTILES = 330
+"""Whole days of readings that say how a home's days are spread; fewer miss a season."""
+
+
+def day_quantiles(prepared: Prepared, statistics: Array) -> Array:
+    """How the load of each home's days is spread, ``(home, 9, 7)``: quantiles of tokens in units of `token_scale`.
+
+    NaN for a home of less than `DAYS_FOR_QUANTILES`.
+    """
+    mean, spread = token_scale(statistics)
+    found = np.full((len(statistics), len(QUANTILE_SHARES), CLEARNESS), np.nan, dtype=np.float32)
+    for home, is_known in enumerate(prepared.is_known):
+        if is_known.sum() >= DAYS_FOR_QUANTILES:
+            days = (prepared.tokens[home, is_known] - mean[home]) / spread[home]
+            found[home] = np.quantile(days[:, :CLEARNESS], QUANTILE_SHARES, axis=0)
+    return found
 
 
 def style_features(prepared: Prepared, home: int, days: NDArray[np.integer]) -> Array:
     """What the half-hours of ``days`` look like, ``(253,)``: profiles, spread, ramps, memory and shading."""
-    load = _on_the_clock(prepared.load_log_ratio[home, days], prepared.grid, days)
-    weekend = prepared.grid.weekday[days] >= 5
-    low, high = np.quantile(load, [0.1, 0.9], axis=0)
-    hourly = load.reshape(len(days), 24, 2).mean(2)
-    contrast = (
-        hourly[weekend].mean(0) - hourly[~weekend].mean(0) if 0 < weekend.sum() < len(days) else np.zeros(24)
-    )
+    load = on_the_clock(prepared.load_log_ratio[home, days], prepared.grid, days)
     flat = load.ravel()
     ramp = np.abs(np.diff(flat, append=flat[-1])).reshape(len(days), 24, 2).mean((0, 2))
     centred = flat - flat.mean()
@@ -135,7 +138,7 @@ def style_features(prepared: Prepared, home: int, days: NDArray[np.integer]) -> 
     enough = count > 0.2 * len(days)
     return np.concatenate(
         [
-            load.mean(0), low, high, contrast, ramp,
+            profile(load, prepared.grid.weekday[days] >= 5), ramp,
             np.quantile(flat, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999]), memory,
             np.where(enough, mean, 0), np.where(enough, spread, 0),
         ]
@@ -162,28 +165,14 @@ class StyleEncoder(nn.Module):
         return style if noise is None else style + self.noise * noise
 
 
-def habit_modes(features: Tensor) -> Tensor:
-    """Directions in which habits differ most, ``(24, 168)``, each as long as homes spread along it.
-
-    Principal components of the habit in ``features`` ``(row, 253)``, standardised.
-    """
-    habits = features[:, :HABIT] - features[:, :HABIT].mean(0)
-    _, spread, directions = torch.linalg.svd(habits, full_matrices=False)
-    found = directions[:MODES] * (spread[:MODES, None] / max(len(habits) - 1, 1) ** 0.5)
-    modes = torch.zeros(MODES, HABIT)
-    modes[: len(found)] = found
-    return modes
+SHRINK = 0.01
+"""How far correlations are pulled to zero. The optimal pull of Ledoit and Wolf (2004), a third with a hundred homes, is
+for estimating a matrix; homes drawn with it have evenings in their habit that are not in their days."""
 
 
-def mode_values(features: Tensor, modes: Tensor) -> Tensor:
-    """Where standardised features ``(row, 253)`` lie along ``modes`` ``(24, 168)``, ``(row, 24)``."""
-    values: Tensor = features[:, :HABIT] @ modes.T / (modes**2).sum(1).clamp(min=1e-6)
-    return values
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one prior is itself alone, so that what follows from it can be kept
 class Prior:
-    """Gaussian copula over ``(statistics, style)`` of the training homes."""
+    """Gaussian copula over the statistics, the learned style and the modes of the habit of the training homes."""
 
     quantiles: Array
     """Empirical quantiles of each margin at evenly spaced shares, ``(value, 65)``."""
@@ -192,7 +181,7 @@ class Prior:
 
     @staticmethod
     def fit(values: NDArray[np.floating]) -> Prior:
-        """Prior from one row a home, ``(home, value)``; correlation shrunk as in Ledoit and Wolf (2004)."""
+        """Prior from one row a home, ``(home, value)``; the correlation is that of the homes, `SHRINK` less."""
         homes = len(values)
         ranks = scipy_stats.rankdata(values, axis=0)
         scores = scipy_stats.norm.ppf((ranks - 0.5) / homes)
@@ -201,10 +190,7 @@ class Prior:
         scores /= np.where(is_constant, 1, spread)
         correlation = scores.T @ scores / homes
         correlation[is_constant, is_constant] = 1
-        noise = sum(((np.outer(row, row) - correlation) ** 2).sum() for row in scores) / homes**2
-        distance = ((correlation - np.eye(len(correlation))) ** 2).sum()
-        shrink = float(np.clip(noise / max(distance, 1e-9), 0, 1))
-        correlation = (1 - shrink) * correlation + shrink * np.eye(len(correlation))
+        correlation = (1 - SHRINK) * correlation + SHRINK * np.eye(len(correlation))
         shares = (np.arange(65) + 0.5) / 65
         return Prior(np.quantile(values, shares, axis=0).T.astype(np.float32), correlation.astype(np.float32))
 
@@ -221,21 +207,9 @@ class Prior:
 
     def sample(self, rng: np.random.Generator, given: Mapping[int, float] | None = None) -> Array:
         """One home ``(value,)``; ``given`` holds asked values by place, the others follow the dependence."""
-        size = len(self.correlation)
-        white = rng.standard_normal(size)
-        if given:
-            known = np.array(sorted(given))
-            asked = self.scores(given)
-            free = np.setdiff1d(np.arange(size), known)
-            gain = np.linalg.solve(
-                self.correlation[np.ix_(known, known)], self.correlation[np.ix_(known, free)]
-            ).T
-            mean = gain @ np.array([asked[place] for place in known])
-            rest = self.correlation[np.ix_(free, free)] - gain @ self.correlation[np.ix_(known, free)]
-            scores = np.zeros(size)
-            scores[free] = mean + np.linalg.cholesky(rest + 1e-6 * np.eye(len(free))) @ white[free]
-        else:
-            scores = np.linalg.cholesky(self.correlation) @ white
+        free, mean, factor = _dependence(self, tuple(sorted((given or {}).items())))
+        scores = np.zeros(len(self.correlation))
+        scores[free] = mean + factor @ rng.standard_normal(len(scores))[free]
         shares = scipy_stats.norm.cdf(scores) * 65 - 0.5
         result = np.array(
             [np.interp(share, np.arange(65), row) for share, row in zip(shares, self.quantiles, strict=True)]
@@ -243,6 +217,27 @@ class Prior:
         for place, value in (given or {}).items():
             result[place] = value
         return result.astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def _dependence(
+    prior: Prior, given: tuple[tuple[int, float], ...]
+) -> tuple[NDArray[np.integer], NDArray[np.floating], NDArray[np.floating]]:
+    """Places that are not ``given``, the mean of their normal scores, and the lower factor of their covariance."""
+    correlation = prior.correlation
+    if not given:
+        return np.arange(len(correlation)), np.zeros(len(correlation)), np.linalg.cholesky(correlation)
+    asked = prior.scores(dict(given))
+    known = np.array(sorted(asked))
+    free = np.setdiff1d(np.arange(len(correlation)), known)
+    gain = np.linalg.solve(correlation[np.ix_(known, known)], correlation[np.ix_(known, free)]).T
+    mean = gain @ np.array([asked[place] for place in known])
+    rest = correlation[np.ix_(free, free)] - gain @ correlation[np.ix_(known, free)]
+    return free, mean, np.linalg.cholesky(rest + 1e-6 * np.eye(len(free)))
+
+
+SEASON_OF_LEVEL = 0.75
+"""Power of the population's season that is taken out of the mean load of some weeks: homes differ in theirs."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +285,9 @@ class WindowReader:
                     true.append(statistics[home])
             x, y = np.stack(seen) - population, np.stack(true) - population
             trust.append(np.clip((x * y).sum(0) / np.maximum((x**2).sum(0), 1e-9), 0, 1))
+            trust[-1][PLACE["log_mean_load"]] = (
+                1  # whoever brings readings may live where homes use less, or more
+            )
         return WindowReader(
             season, energy_season, draft.weeks, np.stack(trust).astype(np.float32), population
         )
@@ -299,7 +297,8 @@ class WindowReader:
         design = calendars.season(prepared.grid.day_of_year[days])
         own = prepared.tokens[home, days]
         mean_kw = day_energy_ratio(own).mean() * prepared.scale_kw[home]
-        full_kw = mean_kw / max(float((design @ self.energy_season).mean()), 0.3)
+        season_kw = max(float((design @ self.energy_season).mean()), 0.3)
+        full_kw = mean_kw / season_kw**SEASON_OF_LEVEL
         shift = np.zeros(TOKENS, dtype=np.float32)
         # logs relative to the mean of a whole year
         shift[:CLEARNESS] = np.log(prepared.scale_kw[home] / full_kw)

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hidiff.data.calendars import Grid, day_features, harmonics
+from hidiff.data.calendars import Grid, day_features, harmonics, is_summer
 from hidiff.data.prepare import BLOCKS, TOKENS, Prepared
 
 from . import precondition
-from .identity import FEATURES, HABIT, LEARNED, MODES, STATISTICS, StyleEncoder, mode_values
+from .habit import HABIT, HALVES, PROFILE
+from .identity import FEATURES, LEARNED, STATISTICS, StyleEncoder
 from .network import NetworkConfig, Transformer
 from .precondition import Example
 
@@ -46,8 +47,8 @@ class LowConfig:
     """Largest noise on the daily tokens in training, so that generated tokens serve as well as real ones."""
     statistics_noise: float = 0.15
     """Noise on the household statistics (standardised) in training."""
-    habit_noise: float = 0.15
-    """Noise on the numbers that span the habit (of unit spread) in training."""
+    habit_noise: float = 0.1
+    """Noise on the habit (of unit spread) in training."""
 
     def network(self) -> NetworkConfig:
         """The network this asks for: one token an hour, rotary periods of a day, its parts and a week."""
@@ -69,8 +70,7 @@ class LowLevel(nn.Module):
     statistics_scale: Tensor
     feature_scale: Tensor
     weather_scale: Tensor
-    habit_modes: Tensor
-    """See `identity.habit_modes`; a habit is a sum of them, in standardised features."""
+    habit_scale: Tensor
 
     def __init__(self, config: LowConfig) -> None:
         super().__init__()
@@ -79,19 +79,10 @@ class LowLevel(nn.Module):
         self.encoder = StyleEncoder()
         sizes = {
             "signal_scale": 2, "token_scale": TOKENS, "statistics_scale": len(STATISTICS),
-            "feature_scale": FEATURES, "weather_scale": WEATHER,
+            "feature_scale": FEATURES, "weather_scale": WEATHER, "habit_scale": HABIT,
         }  # fmt: skip
         for name, size in sizes.items():
             self.register_buffer(name, torch.stack([torch.zeros(size), torch.ones(size)]))
-        self.register_buffer("habit_modes", torch.zeros(MODES, HABIT))
-
-    def style(self, features: Tensor) -> Tensor:
-        """Style ``(home, 40)`` of standardised features ``(home, 253)``: what is learned, then the habit."""
-        return torch.cat([self.encoder(features), mode_values(features, self.habit_modes)], dim=1)
-
-    def habit(self, modes: Tensor) -> Tensor:
-        """Habit ``(home, 168)``, in standardised features, of the numbers that span it, ``(home, 24)``."""
-        return modes @ self.habit_modes
 
     def household(self, statistics: Tensor, learned: Tensor) -> Tensor:
         """Standardised statistics ``(home, 26)`` beside the learned style ``(home, 16)``, ``(home, 42)``."""
@@ -137,22 +128,28 @@ def weekend(grid: Grid) -> Tensor:
     return torch.from_numpy((grid.weekday >= 5).astype(np.float32) - 2 / 7)
 
 
-def habit_of_hours(habit: Tensor, shift: Tensor, weekend: Tensor) -> Tensor:
+def summer(grid: Grid) -> Tensor:
+    """Which half of a habit each day has, ``(day,)``: 0 winter, 1 summer."""
+    return torch.from_numpy(is_summer(grid.dates).astype(np.int64))
+
+
+def habit_of_hours(habit: Tensor, half: Tensor, shift: Tensor, weekend: Tensor) -> Tensor:
     """Habit as it falls on standard-time days, ``(batch, day, 24, 7)``.
 
     Mean, low and high profile of both half-hours of each hour, then the weekend contrast of the hour.
 
     Args:
-        habit: ``(batch, 168)``, profiles on the wall clock.
+        habit: ``(batch, 336)``, see `habit.read`.
+        half: see `summer`, ``(batch, day)``.
         shift: see `clock_shift`, ``(batch, day)``.
         weekend: see `weekend`, ``(batch, day)``.
     """
     batch, days = shift.shape
     slots = (torch.arange(48, device=habit.device) + shift[..., None]) % 48  # (batch, day, 48)
-    profiles = habit[:, :144].view(batch, 1, 3, 48).expand(-1, days, -1, -1)
-    on_days = profiles.gather(3, slots[:, :, None].expand(-1, -1, 3, -1))
+    own = habit.view(batch, HALVES, PROFILE).gather(1, half[..., None].expand(-1, -1, PROFILE))
+    on_days = own[..., :144].view(batch, days, 3, 48).gather(3, slots[:, :, None].expand(-1, -1, 3, -1))
     hours = on_days.view(batch, days, 3, 24, 2).permute(0, 1, 3, 2, 4).flatten(3)
-    contrast = habit[:, None, 144:].expand(-1, days, -1).gather(2, slots[..., ::2] // 2)
+    contrast = own[..., 144:].gather(2, slots[..., ::2] // 2)
     return torch.cat([hours, (contrast * weekend[..., None])[..., None]], dim=3)
 
 
@@ -178,7 +175,13 @@ class LowData:
     """Training windows of prepared homes; everything a batch needs, drawn by a generator."""
 
     def __init__(
-        self, level: LowLevel, prepared: Prepared, weather: Array, statistics: Array, bank: Array
+        self,
+        level: LowLevel,
+        prepared: Prepared,
+        weather: Array,
+        statistics: Array,
+        bank: Array,
+        habits: Array,
     ) -> None:
         """Hold the homes.
 
@@ -186,6 +189,7 @@ class LowData:
             weather: ``(day, 3)``, in the units of `data.weather`.
             statistics: ``(home, 26)``.
             bank: style features of many stretches of each home, ``(home, stretch, 253)``.
+            habits: habits of the same stretches, ``(home, stretch, 336)``.
         """
         self.level, self.days = level, level.config.window_days
         self.starts = prepared.known_starts(self.days)
@@ -203,9 +207,12 @@ class LowData:
         self.tokens = scaled(np.nan_to_num(prepared.tokens), level.token_scale)
         own_weather = standardise(torch.from_numpy(weather), level.weather_scale.cpu())
         self.shared = shared_condition(prepared.grid, own_weather).to(self.device)
-        self.shift, self.weekend = (part(prepared.grid).to(self.device) for part in (clock_shift, weekend))
+        self.half, self.shift, self.weekend = (
+            part(prepared.grid).to(self.device) for part in (summer, clock_shift, weekend)
+        )
         self.statistics = scaled(statistics, level.statistics_scale).clamp(-4, 4)
         self.bank = scaled(bank, level.feature_scale).clamp(-5, 5)
+        self.habits = torch.from_numpy(habits).to(self.device)
 
     def loss(self, rng: np.random.Generator, batch: int, *, training: bool = True) -> Tensor:
         """Denoising loss of ``batch`` random windows; a scalar."""
@@ -233,15 +240,15 @@ class LowData:
         stretch = torch.from_numpy(rng.integers(self.bank.shape[1], size=batch)).to(self.device)
         features = self.bank[home, stretch]
         learned = level.encoder(features, noise(batch, LEARNED) if training else None)
-        modes = mode_values(features, level.habit_modes)
-        habit = level.habit(modes + config.habit_noise * noise(batch, MODES) if training else modes)
+        habit = self.habits[home, stretch]
+        habit = habit + config.habit_noise * noise(batch, HABIT) if training else habit
 
         is_known = known_context(rng, batch, self.days).to(self.device)
         sunny = self.sunny[rows, day].flatten(1, 2).float()
         weight = torch.stack([torch.ones_like(sunny), NIGHT_WEIGHT + (1 - NIGHT_WEIGHT) * sunny], dim=-1)
         told = condition(
             self.shared[day], self.envelope[rows, day], tokens, token_noise,
-            habit_of_hours(habit, self.shift[day], self.weekend[day]),
+            habit_of_hours(habit, self.half[day], self.shift[day], self.weekend[day]),
         )  # fmt: skip
         known = signal * is_known[..., None]
         given = (known, is_known, told, level.household(statistics, learned))

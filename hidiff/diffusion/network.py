@@ -6,12 +6,16 @@ calendar, weather, the level above and the known neighbours enter beside the noi
 
 from __future__ import annotations
 
+import functools
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .kernels import add_gated, add_local, attend, linear_gelu, modulated_norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,11 @@ class NetworkConfig:
             )
 
 
-def rotary(length: int, config: NetworkConfig, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotary angles, each ``(length, 1, head_width / 2)``."""
+@functools.lru_cache(maxsize=16)
+def rotary(
+    length: int, config: NetworkConfig, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Cosine and signed sine of the rotary angles, each ``(length, 2, head, head width)``, see `rotate`."""
     half = config.width // config.heads // 2
     spread = half - len(config.periods)
     ratio = torch.linspace(0, 1, max(spread, 2), dtype=torch.float64)[:spread]
@@ -62,24 +69,18 @@ def rotary(length: int, config: NetworkConfig, device: torch.device) -> tuple[Te
         [torch.tensor(config.periods, dtype=torch.float64), 4 * (config.longest_period / 4) ** ratio]
     )
     angle = 2 * math.pi * torch.arange(length, dtype=torch.float64)[:, None] / periods
-    return angle.cos().float().to(device)[:, None], angle.sin().float().to(device)[:, None]
+    cos, sin = angle.cos(), angle.sin()
+    whole = (torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1))  # of both halves of a head
+    cos, sin = (part.to(device, dtype)[:, None, None].repeat(1, 2, config.heads, 1) for part in whole)
+    return cos, sin
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs of ``x`` ``(batch, token, head, width)`` by the angles of their place."""
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    """Turn the pairs of ``x`` ``(batch, token, 2, head, width)``, one of each half, by the angles of their place.
 
-
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention, all ``(batch, head, token, width)``.
-
-    On a CPU the fused kernel is slow on short runs, its backward pass most of all (half of a training step);
-    two plain products are not.
+    ``(a, b) -> (a cos - b sin, b cos + a sin)``: the halves change places, the sign lies in ``sin``.
     """
-    if q.is_cuda or q.shape[2] > 64:
-        return F.scaled_dot_product_attention(q, k, v)
-    return ((q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
+    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
 
 
 def attend_near(q: Tensor, k: Tensor, v: Tensor, window: int, shift: int) -> Tensor:
@@ -133,22 +134,26 @@ class Block(nn.Module):
     def forward(self, x: Tensor, context: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, width = x.shape
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(context)[:, None].chunk(6, dim=-1)
-        x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
-        h = F.layer_norm(x, (width,)) * (1 + scale1) + shift1
+        x = add_local(x, self.local)
+        h = modulated_norm(x, 1 + scale1, shift1)
         qkv = self.queries_keys_values(h).view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = qkv.unbind(2)  # each (batch, token, head, head width)
-        q, k = rotate(q, cos.to(q), sin.to(q)), rotate(k, cos.to(k), sin.to(k))
+        q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)  # each (batch, token, head, head width)
+        v = qkv[:, :, 2]
         if self.day is None:
             h = attend_near(q, k, v, length, 0)
         else:
             (q, q_far), (k, k_far), (v, v_far) = (part.chunk(2, dim=2) for part in (q, k, v))
             near = attend_near(q, k, v, 2 * self.day, self.shift)
             h = torch.cat([near, attend_across(q_far, k_far, v_far, self.day)], dim=2)
-        x = x + (1 + gate1) * F.dropout(self.attended(h.flatten(2)), self.dropout, self.training)
-        h = F.layer_norm(x, (width,)) * (1 + scale2) + shift2
-        h = self.shrink(F.gelu(self.grow(h), approximate="tanh"))
-        out: Tensor = x + (1 + gate2) * F.dropout(h, self.dropout, self.training)
-        return out
+        x = self.add(x, h.flatten(2), self.attended, 1 + gate1)
+        h = modulated_norm(x, 1 + scale2, shift2)
+        return self.add(x, linear_gelu(h, self.grow), self.shrink, 1 + gate2)
+
+    def add(self, x: Tensor, h: Tensor, layer: nn.Linear, gate: Tensor) -> Tensor:
+        """``x + gate * dropout(layer(h))``."""
+        if self.training and self.dropout:
+            return x + gate * F.dropout(layer(h), self.dropout)
+        return add_gated(x, h, layer, gate)
 
 
 class Transformer(nn.Module):
@@ -157,6 +162,8 @@ class Transformer(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+        self.arithmetic: torch.dtype | None = None
+        """Number format of the blocks where it is not that of their input, see `for_sampling`."""
         steps = config.patch * (2 * config.channels + 1)  # noisy, known, is known
         self.enter = nn.Linear(steps + config.condition_channels, config.width)
         self.noise_level = nn.Sequential(
@@ -174,14 +181,9 @@ class Transformer(nn.Module):
                 nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * config.blocks))
 
     def forward(
-        self,
-        noisy: Tensor,
-        noise_value: Tensor,
-        known: Tensor,
-        is_known: Tensor,
-        condition: Tensor,
+        self, noisy: Tensor, noise_value: Tensor, known: Tensor, is_known: Tensor, condition: Tensor,
         household: Tensor,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         """Output of the shape of ``noisy``.
 
         Args:
@@ -192,19 +194,53 @@ class Transformer(nn.Module):
             condition: ``(batch, token, condition channel)``.
             household: ``(batch, household channel)``.
         """
-        config = self.config
-        batch, steps, channels = noisy.shape
-        signal = torch.cat([noisy, known, is_known[..., None]], dim=-1)
-        tokens = signal.reshape(batch, steps // config.patch, config.patch * (2 * channels + 1))
-        x: Tensor = self.enter(torch.cat([tokens, condition], dim=-1))
+        return self.predict(noisy, noise_value, household, *self.told(known, is_known, condition))
+
+    def told(self, known: Tensor, is_known: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is the same at every noise level: what enters beside the signal, and the rotary tables.
+
+        The first is ``(batch, token, width)``.
+        """
+        batch, tokens, _ = condition.shape
+        own = torch.cat([known, is_known[..., None]], dim=-1).reshape(batch, tokens, -1)
+        of_own = self._signal_weights()[..., self.config.channels :].flatten(1)
+        weight = torch.cat([of_own, self.enter.weight[:, -self.config.condition_channels :]], dim=1)
+        beside = F.linear(torch.cat([own, condition], dim=-1), weight, self.enter.bias)
+        return beside, *rotary(tokens, self.config, beside.device, self.arithmetic or beside.dtype)
+
+    def predict(
+        self, noisy: Tensor, noise_value: Tensor, household: Tensor, beside: Tensor, cos: Tensor, sin: Tensor
+    ) -> Tensor:
+        """Output of the shape of ``noisy``; the last three arguments are what `told` gives.
+
+        Where the whole batch has one noise level and household, ``noise_value`` and ``household`` may have one row.
+        """
+        of_noisy = self._signal_weights()[..., : self.config.channels].flatten(1)
+        x = beside + F.linear(noisy.reshape(*beside.shape[:2], -1), of_noisy)
+        x = x.to(cos.dtype)
         frequencies = torch.exp(torch.linspace(0, 5, 32, device=noisy.device))
         angle = noise_value[:, None] * frequencies
         context = F.silu(
             self.noise_level(torch.cat([angle.sin(), angle.cos()], dim=-1)) + self.household(household)
         )
-        cos, sin = rotary(x.shape[1], config, x.device)
         for block in self.blocks:
             x = block(x, context, cos, sin)
         shift, scale = self.final_modulation(context)[:, None].chunk(2, dim=-1)
-        x = self.leave(F.layer_norm(x, (config.width,)) * (1 + scale) + shift)
-        return x.reshape(batch, steps, channels)
+        x = modulated_norm(x, 1 + scale, shift)
+        out: Tensor = self.leave(x.to(self.leave.weight.dtype))
+        return out.reshape(noisy.shape)
+
+    def _signal_weights(self) -> Tensor:
+        """Weights of the signal in `enter`, ``(width, step, channel)``: noisy, known, is known of each step."""
+        of_signal: Tensor = self.enter.weight[:, : -self.config.condition_channels]
+        return of_signal.reshape(len(of_signal), self.config.patch, -1)
+
+    def for_sampling(self, device: str, dtype: torch.dtype) -> Transformer:
+        """A copy to sample with: the blocks' matrices in ``dtype``, what enters, modulates and leaves in float32."""
+        copy = deepcopy(self).to(device).eval().requires_grad_(False)
+        copy.arithmetic = dtype
+        for block in copy.blocks:
+            for name, layer in block.named_children():
+                if name != "modulation":
+                    layer.to(dtype)
+        return copy

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from hidiff import rng as random
 from hidiff.data import calendars, solar
 from hidiff.data.calendars import STEPS_PER_DAY, Grid
 from hidiff.data.prepare import CLEARNESS, TOKENS, day_energy_ratio
@@ -24,12 +22,15 @@ from hidiff.data.weather import COLUMNS
 from . import distill, identity
 from . import high as high_level
 from . import low as low_level
+from . import noise as noises
 from .assemble import Layout, to_kilowatts
 from .high import HighConfig, HighLevel
 from .household import Household
 from .identity import LEARNED
+from .kernels import is_bf16_fast
 from .low import LowConfig, LowLevel, restore, standardise
 from .network import Transformer
+from .noise import NoiseShares
 from .precondition import denoise
 from .regional import RegionalWeather, add_level, clearness_level
 from .samplers import SAMPLERS
@@ -40,6 +41,12 @@ HIGH_STEPS = 2
 """The high level takes this many times the steps: it is one window a year, and cheap."""
 SPREAD_LIMITS = (0.7, 1.4)
 """A year of tokens this much less or more spread than its home is not taken for a fault and undone."""
+WINDOWS_A_PASS = {"cpu": 16, "cuda": 512}
+"""Windows in one pass of the low level: a fixed shape, so that no batch changes a trace."""
+HOMES_A_PASS = {"cpu": 1, "cuda": 64}
+"""Homes in one pass of the high level, likewise."""
+KNOWN_SLACK = 1.0
+"""How much farther the days of a home may go whose own days are known, in units of their spread."""
 MAX_YEARS = 100
 """Of one home in one call."""
 
@@ -52,29 +59,18 @@ class SamplerConfig:
     """Steps of the low level; the high level takes twice as many. The student has steps of its own."""
     solver: str = "dpm++2m"
     """student (distilled, one network pass a step), dpm++2m (the same, undistilled) or heun (two, the yardstick)."""
-    regional_share: float = 0.35
-    """Share of the variance of the clearness noise that all homes of a call share: the same clouds."""
-    week_share: float = 0.15
-    """Share of the variance of a new home's load noise that it repeats every week, by the wall clock: habits that
-    nobody knows yet. (A home that is like another has that one's habits and draws none.)"""
     token_noise: float = 0.05
     """Noise level that the low level is told its daily tokens have."""
-    windows_a_pass: int = 16
-    """Windows in one pass of the low level; a fixed shape, so that no batch changes a trace."""
-    homes_a_pass: int = 4
-    """Homes in one pass of the high level, likewise."""
     bf16: bool = True
-    """Run the networks in bfloat16."""
+    """Run the networks in bfloat16 where the machine multiplies it fast."""
+    noise: NoiseShares = field(default_factory=NoiseShares)
+    """What of the noise is not white."""
 
     def __post_init__(self) -> None:
         if self.solver not in SAMPLERS:
             raise ValueError(f"unknown solver {self.solver!r}; there are {', '.join(SAMPLERS)}")
         if not 1 <= self.steps <= 1000:
             raise ValueError(f"steps={self.steps}; it must lie in 1..1000")
-        if not 0 <= self.regional_share <= 1:
-            raise ValueError(f"regional_share={self.regional_share}; it must lie in 0..1")
-        if not 0 <= self.week_share <= 1:
-            raise ValueError(f"week_share={self.week_share}; it must lie in 0..1")
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,13 @@ def check_weather(weather: pd.DataFrame | None, span: Span) -> None:
 
 
 class Sampling:
-    """One call's shared parts: span, weather, sky, schedule."""
+    """One call's shared parts: span, weather, sky, schedule; and the way of some homes to their traces.
+
+    Daily tokens first (`days`), then the half-hours of all windows (`half_hours`), then kilowatts. Noise is drawn
+    on the host, keyed by home and window; all else up to the kilowatts stays on the device. Passes of the networks
+    have fixed shapes. On a CPU a pass holds one home, whose one context makes modulation a part of the layers (see
+    `kernels`); on a card it mixes the windows of many (`is_mixed`).
+    """
 
     def __init__(
         self, low: LowLevel, high: HighLevel, regional: RegionalWeather, span: Span, weather: pd.DataFrame, seed: int,
@@ -168,45 +170,55 @@ class Sampling:
                 of it a home has the mean load that its statistics say; asked weather moves it from there.
         """
         self.low, self.high = low, high
-        self.regional, self.weather, self.usual = regional, weather, usual
-        self.span, self.seed, self.sampler, self.device = span, seed, sampler, device
+        self.regional, self.span, self.seed = regional, span, seed
+        self.sampler, self.device, self.is_mixed = sampler, device, device != "cpu"
+        self.high_condition, self.slow = self._told_of(weather)
+        self.usual_condition = None if usual is None else self._told_of(usual)[0]
         values = torch.from_numpy(weather.to_numpy(dtype=np.float32))
-        self.low_condition = low_level.shared_condition(
-            span.grid, standardise(values, low.weather_scale.cpu())
-        )[: span.layout.days]
+        condition = low_level.shared_condition(span.grid, standardise(values, low.weather_scale.cpu()))
+        self.low_condition = condition[: span.layout.days].to(device)
+        shift, half = low_level.clock_shift(span.grid), low_level.summer(span.grid)
+        self.slots = (np.arange(STEPS_PER_DAY) + shift[:, None].numpy()) % STEPS_PER_DAY
+        self.half, self.shift, self.weekend = (
+            part.to(device) for part in (half, shift, low_level.weekend(span.grid))
+        )
         self.sky = solar.clear_sky_of_days(span.grid.dates[: span.layout.days])
+        self.clouds: dict[int, Array] = {}
+        """Clouds that all homes share, of each window that was drawn so far."""
         self.solve = SAMPLERS[sampler.solver]
-        self.low_denoise: Callable[..., Tensor]
-        self.high_denoise: Callable[..., Tensor]
         if sampler.solver == "student":
             self.low_sigmas, self.high_sigmas = (
                 torch.tensor(distill.SIGMAS[name], dtype=torch.float64) for name in ("low", "high")
             )
-            self.low_denoise, self.high_denoise = (
-                partial(denoise, students[name]) for name in ("low", "high")
-            )
+            networks = students["low"], students["high"]
         else:
             self.high_sigmas = karras(
                 HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max
             )
             self.low_sigmas = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
-            self.low_denoise, self.high_denoise = low.denoise, high.denoise
+            networks = low.network, high.network
+        is_bf16 = sampler.bf16 and (device != "cpu" or is_bf16_fast())
+        dtype = torch.bfloat16 if is_bf16 else torch.float32
+        self.low_network, self.high_network = (network.for_sampling(device, dtype) for network in networks)
+        self.low_predict, self.high_predict = self.low_network.predict, self.high_network.predict
+        if device == "cuda" and importlib.util.find_spec("triton"):  # comes with PyTorch on Linux
+            self.low_predict, self.high_predict = (
+                torch.compile(predict, dynamic=False) for predict in (self.low_predict, self.high_predict)
+            )
 
     @torch.no_grad()
-    def traces(self, people: list[Household], bar: tqdm[Any]) -> Traces:
+    def traces(self, people: Sequence[Household]) -> Traces:
         """Traces of some homes over the whole span."""
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.sampler.bf16):
-            tokens, unit_kw = self.days(people)
-            load, pv = [], []
-            for person, own, unit in zip(people, tokens, unit_kw, strict=True):
-                signal, envelope = self.half_hours(person, own)
-                kilowatts = to_kilowatts(signal, own, envelope, person, float(unit))
-                load.append(kilowatts[0])
-                pv.append(kilowatts[1])
-                bar.update(self.span.years)
+        tokens, unit_kw = self.days(people)
+        signals, envelopes = self.half_hours(people, tokens)
+        kilowatts = [
+            to_kilowatts(*parts) for parts in zip(signals, tokens, envelopes, people, unit_kw, strict=True)
+        ]
         span = self.span
         cut = slice(span.lead, span.lead + len(span.time))
-        load_kw, pv_kw = (np.stack(part).reshape(len(people), -1)[:, cut] for part in (load, pv))
+        load_kw, pv_kw = (
+            np.stack(part).reshape(len(people), -1)[:, cut] for part in zip(*kilowatts, strict=True)
+        )
         hours = len(span.time) / 2
         for row, person in enumerate(people):
             if person.annual_kwh is not None:
@@ -225,16 +237,19 @@ class Sampling:
         )
         return Traces(load_kw, pv_kw, span.time, homes, span.time_zone)
 
-    def days(self, people: list[Household]) -> tuple[Array, Array]:
+    # ---------------------------------------------------------------- tokens of the days
+
+    def days(self, people: Sequence[Household]) -> tuple[Array, Array]:
         """Daily tokens of each home in natural units ``(home, day, 8)``, and what load is a multiple of [kW].
 
-        A home has exactly the mean and spread of load tokens and the mean load that its statistics say, in the
-        first year of the weather that comes by itself. (The first year alone, so that a longer call begins with
-        the days of a shorter one; clearness is left as it is, for the year's sky is everybody's.)
+        A home has exactly the mean and spread of load tokens (a home whose days are known, their quantiles) and
+        the mean load that its statistics say, in the first year of the weather that comes by itself. (The first
+        year alone, so that a longer call begins with the days of a shorter one; clearness is left as it is, for
+        the year's sky is everybody's.)
         """
         raw = np.stack([person.statistics for person in people])
-        own, slow = self._standard_days(people, self.weather)
-        usual = own if self.usual is None else self._standard_days(people, self.usual)[0]
+        own = self._standard_days(people, self.high_condition)
+        usual = own if self.usual_condition is None else self._standard_days(people, self.usual_condition)
         year = usual[:, : self.high.config.window_days, :CLEARNESS]
         centre, width = year.mean(1, keepdims=True), np.clip(year.std(1, keepdims=True), *SPREAD_LIMITS)
         mean, spread = identity.token_scale(raw)
@@ -242,128 +257,164 @@ class Sampling:
             self.high.token_limits.cpu().numpy().transpose(1, 0, 2)
         )  # each (lowest and highest, token)
         lowest, highest = level[:, None] + slope[:, None] * np.log(spread)  # each (home, token)
+        slack = np.array([[0.0 if person.day_quantiles is None else KNOWN_SLACK] for person in people])
 
         def natural(standard: Array) -> Array:
             fitted = standard.copy()
             fitted[..., :CLEARNESS] = (standard[..., :CLEARNESS] - centre) / width
-            fitted = np.clip(fitted, lowest[:, None], highest[:, None])
+            for home, person in enumerate(people):
+                if person.day_quantiles is not None:
+                    load = (year[home] - centre[home]) / width[home]
+                    fitted[home, :, :CLEARNESS] = respread(
+                        fitted[home, :, :CLEARNESS], load, person.day_quantiles
+                    )
+            fitted = np.clip(fitted, (lowest - slack)[:, None], (highest + slack)[:, None])
             return np.asarray(fitted * spread[:, None] + mean[:, None], dtype=np.float32)
 
-        tokens = add_level(natural(own), slow)
+        tokens = add_level(natural(own), self.slow)
         tokens[..., CLEARNESS] = np.clip(tokens[..., CLEARNESS], 0.02, 1.2)
         energy = day_energy_ratio(natural(usual)[:, : self.high.config.window_days]).mean(1)
         return tokens, np.array([person.mean_load_kw for person in people]) / energy
 
-    def _standard_days(self, people: list[Household], weather: pd.DataFrame) -> tuple[Array, Array]:
-        """Tokens in units of each home's own mean and spread ``(home, day, 8)``, and the slow clearness left out."""
-        model, config = self.high, self.high.config
+    def _told_of(self, weather: pd.DataFrame) -> tuple[Tensor, Array]:
+        """What the high level is told of each day ``(day, 17)``, and the slow clearness that it is not told."""
+        config = self.high.config
         slow = clearness_level(
             self.regional, weather, config.window_days, config.window_days - config.context_days
         )
         shown = weather.assign(clearness=weather["clearness"] - slow).to_numpy(dtype=np.float32)
-        told = high_level.condition(
-            self.span.grid, standardise(torch.from_numpy(shown), model.weather_scale.cpu())
-        )
+        scaled = standardise(torch.from_numpy(shown), self.high.weather_scale.cpu())
+        return high_level.condition(self.span.grid, scaled).to(self.device), slow
+
+    def _standard_days(self, people: Sequence[Household], condition: Tensor) -> Array:
+        """Tokens in units of each home's own mean and spread ``(home, day, 8)``."""
+        model, config = self.high, self.high.config
         raw = np.stack([person.statistics for person in people])
-        statistics = standardise(torch.from_numpy(raw), model.statistics_scale.cpu()).clamp(-4, 4)
-        stride, size = config.window_days - config.context_days, self.sampler.homes_a_pass
-        path = torch.zeros(len(people), len(self.span.grid), TOKENS)
+        statistics = self._put(standardise(torch.from_numpy(raw), model.statistics_scale.cpu()).clamp(-4, 4))
+        stride, size = config.window_days - config.context_days, HOMES_A_PASS[self.device]
+        path = torch.zeros(len(people), len(self.span.grid), TOKENS, device=self.device)
         for window, start in enumerate(range(0, len(self.span.grid) - config.context_days, stride)):
             inside = slice(start, start + config.window_days)
-            is_known = torch.zeros(size, config.window_days)
-            is_known[:, : config.context_days if window else 0] = 1
-            condition = told[inside].expand(size, -1, -1)
+            settled = config.context_days if window else 0
             for begin in range(0, len(people), size):
-                rows = [min(begin + i, len(people) - 1) for i in range(size)]  # the last pass is filled up
-                noise = torch.stack(
-                    [
-                        torch.from_numpy(
-                            random.normal(
-                                (config.window_days, TOKENS), self.seed, people[row].key, "high", window
-                            )
-                        )
-                        for row in rows
-                    ]
-                )
+                places = np.arange(begin, min(begin + size, len(people)))
+                rows = torch.from_numpy(filled_up(places, size)).to(self.device)
+                white = [
+                    noises.of_days(
+                        config.window_days, self.seed, people[int(row)].key, window, self.sampler.noise
+                    )
+                    for row in places
+                ]
+                is_known = torch.zeros(size, config.window_days, device=self.device)
+                is_known[:, :settled] = 1
                 known = path[rows, inside] * is_known[..., None]
-                drawn = self._solve(
-                    self.high_sigmas, noise, self.high_denoise, known, is_known, condition, statistics[rows]
-                )
-                drawn = torch.where(is_known[..., None] > 0, known, drawn)
-                path[begin : begin + size, inside] = drawn[: min(size, len(people) - begin)]
-        return path.numpy(), slow
+                told = self.high_network.told(known, is_known, condition[inside].expand(size, -1, -1))
+                drawn = self._solve(self.high_predict, self.high_sigmas, white, told, statistics[rows])
+                path[begin : begin + size, inside][:, settled:] = drawn[: len(places), settled:]
+        return path.cpu().numpy()
 
-    def half_hours(self, person: Household, tokens: Array) -> tuple[Array, Array]:
-        """Log load ratio and clearness of one home ``(day, 48, 2)``, its envelope per kWp ``(day, 48)``."""
-        model, config, layout = self.low, self.low.config, self.span.layout
-        size = self.sampler.windows_a_pass
-        envelope = solar.envelope_kw(self.sky, person.roof, 1.0).reshape(-1, STEPS_PER_DAY)
-        statistics = standardise(torch.from_numpy(person.statistics), model.statistics_scale.cpu()).clamp(
-            -4, 4
-        )
-        style = torch.from_numpy(person.style)
-        household = model.household(statistics, style[:LEARNED]).expand(size, -1)
-        habit = model.habit(style[None, LEARNED:].to(model.habit_modes)).cpu().expand(size, -1)
-        shift, weekend = (part(self.span.grid) for part in (low_level.clock_shift, low_level.weekend))
-        scaled = standardise(torch.from_numpy(tokens[: layout.days]), model.token_scale.cpu())
-        token_noise = torch.full((size,), self.sampler.token_noise)
-        signal = torch.zeros(layout.days, STEPS_PER_DAY, 2)
-        settled = torch.zeros(layout.days, dtype=torch.bool)
-        for starts in (layout.first, layout.second):
-            for begin in range(0, len(starts), size):
-                chunk = starts[begin : begin + size]
-                filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk))])
-                days = torch.from_numpy(filled[:, None] + np.arange(config.window_days))
-                is_known = settled[days].float().repeat_interleave(STEPS_PER_DAY, dim=1)
-                known = signal[days].flatten(1, 2) * is_known[..., None]
-                noise = torch.stack([self._noise(person, int(start)) for start in filled])
+    # ---------------------------------------------------------------- half-hours of the windows
+
+    def half_hours(self, people: Sequence[Household], tokens: Array) -> tuple[Array, Array]:
+        """Log load ratio and clearness ``(home, day, 48, 2)``, the homes' envelopes per kWp ``(home, day, 48)``."""
+        model, layout = self.low, self.span.layout
+        size, window_days = WINDOWS_A_PASS[self.device], model.config.window_days
+        envelopes = np.stack([solar.envelope_kw(self.sky, person.roof, 1.0) for person in people])
+        envelopes = envelopes.reshape(len(people), layout.days, STEPS_PER_DAY)
+        raw = torch.from_numpy(np.stack([person.statistics for person in people]))
+        statistics = standardise(raw, model.statistics_scale.cpu()).clamp(-4, 4)
+        style = torch.from_numpy(np.stack([person.style for person in people]))
+        household = self._put(model.household(statistics, style[:, :LEARNED]))
+        habit = self._put(style[:, LEARNED:].contiguous())
+        envelope = self._put(torch.from_numpy(envelopes))
+        scaled = torch.from_numpy(tokens[:, : layout.days])
+        scaled = self._put(standardise(scaled, model.token_scale.cpu()))
+        token_noise = torch.full((size,), self.sampler.token_noise, device=self.device)
+        signal = torch.zeros(len(people), layout.days, STEPS_PER_DAY, 2, device=self.device)
+        for starts, context in ((layout.first, 0), (layout.second, layout.context_days)):
+            free = slice(context, window_days - context)  # its neighbours have settled the other days
+            is_known = torch.ones(size, window_days, STEPS_PER_DAY, device=self.device)
+            is_known[:, free] = 0
+            for some in self._passes(len(people), starts):
+                rows, at = filled_up(some, size).T
+                home = torch.from_numpy(rows).to(self.device)
+                days = torch.from_numpy(at[:, None] + np.arange(window_days)).to(self.device)
+                known = (signal[home[:, None], days] * is_known[..., None]).flatten(1, 2)
                 condition = low_level.condition(
-                    self.low_condition[days], torch.from_numpy(envelope)[days], scaled[days], token_noise,
-                    low_level.habit_of_hours(habit, shift[days], weekend[days]),
+                    self.low_condition[days], envelope[home[:, None], days], scaled[home[:, None], days],
+                    token_noise,
+                    low_level.habit_of_hours(
+                        habit[home], self.half[days], self.shift[days], self.weekend[days]
+                    ),
                 )  # fmt: skip
+                white = [self._noise(people[int(row)], int(start)) for row, start in some]
                 drawn = self._solve(
-                    self.low_sigmas, noise, self.low_denoise, known, is_known, condition, household
-                )
-                drawn = drawn.view(size, config.window_days, STEPS_PER_DAY, 2)
-                for row in range(len(chunk)):
-                    free = ~settled[days[row]]
-                    signal[days[row][free]] = drawn[row][free]
-            for start in starts:
-                settled[start : start + config.window_days] = True
-        return restore(signal, model.signal_scale.cpu()).numpy(), envelope
+                    self.low_predict, self.low_sigmas, white,
+                    self.low_network.told(known, is_known.flatten(1), condition),
+                    household[home if self.is_mixed else home[:1]],
+                )  # fmt: skip
+                drawn = drawn.view(size, window_days, STEPS_PER_DAY, 2)
+                signal[home[: len(some), None], days[: len(some), free]] = drawn[: len(some), free]
+        return restore(signal.cpu(), model.signal_scale.cpu()).numpy(), envelopes
 
-    def _noise(self, person: Household, start: int) -> Tensor:
-        """Noise of a window ``(step, 2)``: the load's partly its habit, the clearness's partly that of the region."""
-        shape = (self.low.config.window_days * STEPS_PER_DAY, 2)
-        own = random.normal(shape, self.seed, person.key, "low", start)
-        region = random.normal(shape, self.seed, "region", "low", start)
+    def _noise(self, person: Household, start: int) -> Array:
+        """Noise of a window ``(step, 2)``, of which a new home repeats habits of its own."""
+        steps, shares = self.low.config.window_days * STEPS_PER_DAY, self.sampler.noise
+        if start not in self.clouds:
+            self.clouds[start] = noises.clouds(steps, self.seed, start)
+        own = noises.of_half_hours(steps, self.seed, person.key, start, self.clouds[start], shares)
         if person.mode == "new":
-            grid, share = self.span.grid, self.sampler.week_share
             days = slice(start, start + self.low.config.window_days)
-            slots = (
-                np.arange(STEPS_PER_DAY) + low_level.clock_shift(grid)[days, None].numpy()
-            ) % STEPS_PER_DAY
-            week = random.normal((7, STEPS_PER_DAY), self.seed, person.key, "week")
-            habit = week[grid.weekday[days, None], slots].ravel()
-            own[:, 0] = np.sqrt(1 - share) * own[:, 0] + np.sqrt(share) * habit
-        share = self.sampler.regional_share
-        own[:, 1] = np.sqrt(1 - share) * own[:, 1] + np.sqrt(share) * region[:, 1]
-        return torch.from_numpy(own)
+            habit = noises.unknown_habit(self.seed, person.key, shares)
+            again = habit[self.span.grid.weekday[days, None], self.slots[days]].ravel()
+            own[:, 0] = np.sqrt(1 - shares.week - shares.day) * own[:, 0] + again
+        return own
+
+    # ---------------------------------------------------------------- passes of the networks
+
+    def _passes(self, homes: int, starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Pairs ``(home, start)`` of the windows of each pass; on a CPU those of one home (see `kernels`)."""
+        together = homes if self.is_mixed else 1
+        size = WINDOWS_A_PASS[self.device]
+        for first in range(0, homes, together):
+            pairs = np.array([(home, start) for home in range(first, first + together) for start in starts])
+            for begin in range(0, len(pairs), size):
+                yield pairs[begin : begin + size]
 
     def _solve(
-        self,
-        sigmas: Tensor,
-        noise: Tensor,
-        denoise: Any,
-        known: Tensor,
-        is_known: Tensor,
-        condition: Tensor,
-        home: Tensor,
-    ) -> Tensor:
-        fixed = [part.to(self.device) for part in (known, is_known, condition, home)]
+        self, predict: Callable[..., Tensor], sigmas: Tensor, noise: list[Array], told: tuple[Tensor, ...],
+        household: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Clean samples of one pass; ``noise`` is filled up to its fixed shape."""
+        white = self._put(torch.from_numpy(filled_up(np.stack(noise), len(told[0]))))
 
-        def denoiser(noisy: Tensor, sigma: Tensor) -> Tensor:
-            guess: Tensor = denoise(noisy, sigma, *fixed)
-            return guess.float()
+        def network(noisy: Tensor, noise_value: Tensor) -> Tensor:
+            return predict(noisy, noise_value[:1], household, *told)  # one noise level for all
 
-        return self.solve(denoiser, noise.to(self.device), sigmas).cpu()
+        with torch.autocast(self.device, enabled=False):  # the networks have number formats of their own
+            return self.solve(lambda noisy, sigma: denoise(network, noisy, sigma), white, sigmas)
+
+    def _put(self, values: Tensor) -> Tensor:
+        """``values`` on the device, without waiting for it."""
+        if self.device == "cpu":
+            return values
+        return values.pin_memory().to(self.device, non_blocking=True)
+
+
+def respread(days: Array, year: Array, quantiles: Array) -> Array:
+    """Tokens of ``days`` ``(day, 7)`` such that those of ``year`` have ``quantiles`` ``(9, 7)``.
+
+    Straight between the quantiles, shifted beyond the outermost.
+    """
+    made = np.quantile(year, identity.QUANTILE_SHARES, axis=0)
+    result = np.empty_like(days)
+    for channel in range(days.shape[1]):
+        own, here, there = days[:, channel], made[:, channel], quantiles[:, channel]
+        beyond = np.maximum(own - here[-1], 0) + np.minimum(own - here[0], 0)
+        result[:, channel] = np.interp(own, here, there) + beyond
+    return result
+
+
+def filled_up(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """``values`` with the last one repeated until there are ``size``."""
+    return np.concatenate([values, np.repeat(values[-1:], size - len(values), axis=0)])

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from hidiff.diffusion.kernels import add_gated, linear_gelu
+
 
 @pytest.fixture(scope="module")
 def cost() -> ModuleType:
@@ -37,6 +39,14 @@ def test_autocast_changes_no_count(cost: ModuleType) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert cost.count_flop(lambda: F.linear(x, weight)) == 2 * 15 * 8 * 16
         assert cost.count_flop(lambda: F.scaled_dot_product_attention(q, q, q)) == 4 * 2 * 4 * 100 * 100 * 8
+
+
+@torch.no_grad()
+def test_fused_layers_count_as_the_plain_ones(cost: ModuleType) -> None:
+    x, h, gate = torch.zeros(3, 5, 8).bfloat16(), torch.zeros(3, 5, 16).bfloat16(), torch.ones(1, 1, 8)
+    grow, shrink = torch.nn.Linear(8, 16).bfloat16(), torch.nn.Linear(16, 8).bfloat16()
+    assert cost.count_flop(lambda: linear_gelu(x, grow)) == 2 * 15 * 8 * 16
+    assert cost.count_flop(lambda: add_gated(x, h, shrink, gate)) == 2 * 15 * 16 * 8
 
 
 def test_the_reference_has_the_published_size_and_costs_grow_with_the_window(cost: ModuleType) -> None:

@@ -71,7 +71,7 @@ def vouched_rubbish(folder: Path) -> None:
         (truncate, "not the file that config.json vouches for.*truncated or changed"),
         (flip, "not the file that config.json vouches for"),
         (vouched_rubbish, "model.safetensors cannot be read"),
-        (other_format, "checkpoint format 99, this version reads 1"),
+        (other_format, "checkpoint format 99, this version reads 2"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
         (lambda folder: (folder / "config.json").unlink(), "has no config.json"),
         (lambda folder: (folder / "config.json").write_text('{"format": 1,'), "config.json is damaged"),

@@ -14,6 +14,7 @@ from hidiff.data.ausgrid import read_traces
 from hidiff.data.prepare import prepare
 from hidiff.data.synthetic import synthetic_homes
 from hidiff.data.traces import Traces
+from hidiff.diffusion.habit import HABIT
 from hidiff.diffusion.hierarchy import HiDiff
 from hidiff.diffusion.identity import FEATURES, STATISTICS
 from hidiff.diffusion.low import LowData
@@ -119,7 +120,8 @@ def test_a_network_that_remembers_one_home_by_heart_is_caught(
     prepared = prepare(tiny_homes.select(names[2:3]))
     days = np.zeros((len(prepared.grid), 3), np.float32)
     statistics = np.zeros((1, len(STATISTICS)), np.float32)
-    data = LowData(tiny_model.low, prepared, days, statistics, np.zeros((1, 1, FEATURES), np.float32))
+    features, habits = (np.zeros((1, 1, size), np.float32) for size in (FEATURES, HABIT))
+    data = LowData(tiny_model.low, prepared, days, statistics, features, habits)
     runs = torch.from_numpy(data.starts[:, 1, None] + np.arange(14))
     memory = data.signal[0][runs].flatten(1, 2)
 

@@ -105,11 +105,34 @@ def test_a_model_directory_is_whole_and_says_what_it_was_trained_on(tiny_folder:
     assert sorted([*model.homes, *config["split"]["validation_homes"]]) == [
         f"synthetic-{i:05d}" for i in range(6)
     ]
-    assert model.statistics.shape == (len(model.homes), 26) and model.styles.shape == (len(model.homes), 40)
+    assert model.statistics.shape == (len(model.homes), 26) and model.styles.shape == (len(model.homes), 352)
     assert np.isfinite(model.statistics).all() and np.isfinite(model.styles).all()
     card = (tiny_folder / "README.md").read_text()
-    for part in ("Ausgrid", "kept aside", "Intended use", "Limits", "checkpoint format 1"):
+    for part in ("Ausgrid", "kept aside", "Intended use", "Limits", "checkpoint format 2"):
         assert part in card
+
+
+def test_training_goes_on_from_a_model_and_leaves_a_level_alone_that_gets_no_steps(
+    tiny_folder: Path, tiny_set: Path, tmp_path: Path
+) -> None:
+    before = HiDiff.load(tiny_folder)
+    out = train_tiny(tiny_set, tmp_path / "more", start_from=tiny_folder, low_steps=3, high_steps=0)
+    after = HiDiff.load(out)
+    changed = {
+        level: any(
+            not torch.equal(value, getattr(after, level).state_dict()[name])
+            for name, value in getattr(before, level).state_dict().items()
+        )
+        for level in ("low", "high")
+    }
+    assert changed == {"low": True, "high": False}
+    for name in ("signal_scale", "habit_scale"):  # its weights were trained with these
+        assert torch.equal(getattr(after.low, name), getattr(before.low, name))
+    assert torch.equal(after.students["high"].enter.weight, before.students["high"].enter.weight)
+    steps = json.loads((out / "config.json").read_text())["training"]["steps"]
+    assert steps == {"low": 5, "high": 2, "low student": 3, "high student": 2}
+    with pytest.raises(ValueError, match="high_steps=0; it must be above 0"):
+        TrainConfig(data=tiny_set, out=out, high_steps=0)
 
 
 def test_what_is_kept_aside_changes_no_number_of_the_model(

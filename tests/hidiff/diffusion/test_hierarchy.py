@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from hidiff.data import solar
 from hidiff.data.synthetic import synthetic_homes
-from hidiff.data.traces import Traces
+from hidiff.data.traces import Traces, concat_homes
+from hidiff.diffusion import hierarchy
 from hidiff.diffusion.hierarchy import HiDiff
+from hidiff.diffusion.household import Household
 from hidiff.diffusion.identity import PLACE
 from hidiff.errors import CheckpointError
 
@@ -71,32 +74,70 @@ def test_energies_in_the_table_of_homes_are_those_of_the_traces(three: Traces) -
 # ---------------------------------------------------------------- one home, one trace
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_a_trace_does_not_depend_on_the_batch_size(
-    tiny_model: HiDiff, three: Traces, batch_size: int
+def assert_same_bits(found: Traces, expected: Traces) -> None:
+    np.testing.assert_array_equal(found.load_kw, expected.load_kw)
+    np.testing.assert_array_equal(found.pv_kw, expected.pv_kw)
+    pd.testing.assert_frame_equal(found.homes, expected.homes)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"batch_size": 1}, {"batch_size": 2}, {"workers": 1}, {"workers": 3, "batch_size": 5}]
+)
+def test_a_trace_depends_neither_on_the_batch_size_nor_on_the_workers(
+    tiny_model: HiDiff, three: Traces, choices: dict[str, int]
 ) -> None:
-    again = tiny_model.sample(homes=3, start=START, seed=1, batch_size=batch_size)
-    np.testing.assert_allclose(again.load_kw, three.load_kw, **CLOSE)
-    np.testing.assert_allclose(again.pv_kw, three.pv_kw, **CLOSE)
+    assert_same_bits(tiny_model.sample(homes=3, start=START, seed=1, **choices), three)
 
 
 def test_a_trace_does_not_depend_on_the_homes_asked_with_it(tiny_model: HiDiff, three: Traces) -> None:
-    alone = tiny_model.sample(homes=1, start=START, seed=1)
-    np.testing.assert_allclose(alone.load_kw[0], three.load_kw[0], **CLOSE)
-    np.testing.assert_allclose(alone.pv_kw[0], three.pv_kw[0], **CLOSE)
-    assert alone.homes.index[0] == three.homes.index[0]
+    assert_same_bits(tiny_model.sample(homes=1, start=START, seed=1), three.select([three.names[0]]))
 
 
-def test_the_same_call_gives_the_same_bits(tiny_model: HiDiff, three: Traces) -> None:
-    again = tiny_model.sample(homes=3, start=START, seed=1)
-    np.testing.assert_array_equal(again.load_kw, three.load_kw)
-    np.testing.assert_array_equal(again.pv_kw, three.pv_kw)
+def test_the_same_call_gives_the_same_bits_with_any_number_of_threads(
+    tiny_model: HiDiff, three: Traces
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        again = tiny_model.sample(homes=3, start=START, seed=1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert_same_bits(again, three)
 
 
-def test_homes_can_be_made_from_the_middle_on(tiny_model: HiDiff, three: Traces) -> None:
-    (last,) = tiny_model.sample_batches(3, 1, START, 1, skip=2)
-    assert last.names == ["new-000002"]
-    np.testing.assert_allclose(last.load_kw[0], three.load_kw[2], **CLOSE)
+@pytest.mark.parametrize("skip", [1, 2])
+def test_homes_can_be_made_from_the_middle_on(tiny_model: HiDiff, three: Traces, skip: int) -> None:
+    batches = list(tiny_model.sample_batches(3, 1, START, 1, skip=skip, batch_size=1))
+    assert [batch.names for batch in batches] == [[name] for name in three.names[skip:]]
+    for batch in batches:
+        assert_same_bits(batch, three.select(batch.names))
+    assert list(tiny_model.sample_batches(3, 1, START, 1, skip=3)) == []
+
+
+def test_a_set_made_in_any_order_of_its_parts_is_the_same_set(tiny_model: HiDiff, three: Traces) -> None:
+    parts = {}
+    for place in (2, 0, 1):
+        (parts[place],) = tiny_model.sample_batches(place + 1, 1, START, 1, skip=place)
+    assert_same_bits(concat_homes([parts[place] for place in range(3)]), three)
+
+
+def test_homes_are_drawn_as_they_are_needed(
+    tiny_model: HiDiff, three: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    draw = hierarchy.new_household
+
+    def noted(*arguments: Any) -> Household:
+        drawn.append(next(value for value in arguments if isinstance(value, int)))
+        return draw(*arguments)
+
+    monkeypatch.setattr(hierarchy, "new_household", noted)
+    batches = tiny_model.sample_batches(1_000_000, 1, START, 1, skip=999_990, batch_size=1, workers=1)
+    assert drawn == []
+    assert next(batches).names == ["new-999990"]
+    assert 999_990 in drawn and set(drawn) <= {999_990, 999_991, 999_992}
+    batches.close()  # type: ignore[attr-defined]
 
 
 def test_homes_and_seeds_differ(tiny_model: HiDiff, three: Traces) -> None:
@@ -223,7 +264,14 @@ def test_given_weather_is_what_the_homes_live_under(tiny_model: HiDiff, three: T
         ({"steps": 0}, "steps=0; sampling needs at least 1"),
         ({"steps": -3}, "steps=-3"),
         ({"solver": "euler"}, r"unknown solver 'euler'; there are heun, dpm\+\+2m"),
-        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 0}, "batch_size=0; give a whole number, at least 1"),
+        ({"batch_size": 2.5}, r"batch_size=2\.5"),
+        ({"batch_size": True}, "batch_size=True"),
+        ({"workers": 0}, "workers=0; give a whole number, at least 1, or none to have it chosen"),
+        ({"workers": -1}, "workers=-1"),
+        ({"workers": 1.5}, r"workers=1\.5"),
+        ({"skip": -1}, r"skip=-1; it must lie in 0\.\.1, the number of homes"),
+        ({"skip": 2}, "skip=2"),
         ({"device": "tpu"}, "unknown device 'tpu'; there are cpu and cuda"),
         ({"time_zone": "Mars/Olympus"}, "unknown time zone"),
     ],

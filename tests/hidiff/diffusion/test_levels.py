@@ -10,7 +10,7 @@ from hidiff.data.synthetic import synthetic_homes
 from hidiff.diffusion import low as low_level
 from hidiff.diffusion.high import HighConfig, HighData, HighLevel
 from hidiff.diffusion.low import LowConfig, LowData, LowLevel, known_context, restore, standardise
-from hidiff.training import household_tables, scales
+from hidiff.training import household_tables, low_data, scales
 
 Levels = tuple[Prepared, LowData, HighData]
 
@@ -19,17 +19,17 @@ Levels = tuple[Prepared, LowData, HighData]
 def levels() -> Levels:
     prepared = prepare(synthetic_homes(2, 60, start="2012-07-01"))
     weather = np.random.default_rng(0).uniform(0.1, 30, (len(prepared.grid), 3)).astype(np.float32)
-    statistics, bank = household_tables(prepared, weather, seed=0, stretches=3)
+    tables = household_tables(prepared, weather, seed=0, stretches=3)
     torch.manual_seed(0)
     low, high = (
         LowLevel(LowConfig(width=40, blocks=1)),
         HighLevel(HighConfig(width=32, blocks=1, window_days=42)),
     )
-    scales(low, high, prepared, weather, statistics, bank)
+    scales(low, high, prepared, weather, tables.statistics, tables.features)
     return (
         prepared,
-        LowData(low, prepared, weather, statistics, bank),
-        HighData(high, prepared, weather, statistics),
+        low_data(low, prepared, weather, tables),
+        HighData(high, prepared, weather, tables.statistics),
     )
 
 
@@ -78,8 +78,9 @@ def test_the_condition_of_an_hour_holds_its_clock_its_block_and_its_sky(levels: 
     day = torch.arange(14)[None]
     rows = torch.zeros(1, 1, dtype=torch.long)
     tokens = low.tokens[rows, day]
-    habit = torch.arange(168.0)[None]
-    on_days = low_level.habit_of_hours(habit, low.shift[day], low.weekend[day])
+    habit = torch.arange(336.0)[None]  # winter first, then summer
+    on_days = low_level.habit_of_hours(habit, low.half[day], low.shift[day], low.weekend[day])
+    half = 168 * int(low.half[3])
     condition = low_level.condition(
         low.shared[day], low.envelope[rows, day], tokens, torch.tensor([0.1]), on_days
     )
@@ -94,10 +95,10 @@ def test_the_condition_of_an_hour_holds_its_clock_its_block_and_its_sky(levels: 
     assert float(hour[3, 9, 0]) == pytest.approx(sine, abs=1e-5)
     ahead = int(prepared.grid.clock_hour[3, 0] * 2)  # half-hours of the wall clock before standard time
     assert hour[3, 9, 37:43].tolist() == [
-        (18 + ahead + half) % 48 + 48 * kind for kind in range(3) for half in (0, 1)
+        half + (18 + ahead + step) % 48 + 48 * kind for kind in range(3) for step in (0, 1)
     ]
     off = float(prepared.grid.weekday[3] >= 5) - 2 / 7
-    assert float(hour[3, 9, 43]) == pytest.approx((144 + (18 + ahead) // 2) * off, rel=1e-5)
+    assert float(hour[3, 9, 43]) == pytest.approx((half + 144 + (18 + ahead) // 2) * off, rel=1e-5)
 
 
 def test_known_days_lie_at_the_ends_and_never_fill_the_window() -> None:
@@ -121,9 +122,9 @@ def test_gaps_are_never_inside_a_window(levels: Levels) -> None:
 def test_too_short_records_are_refused(levels: Levels) -> None:
     prepared = prepare(synthetic_homes(1, 20))
     weather = np.zeros((len(prepared.grid), 3), np.float32)
-    statistics, bank = household_tables(prepared, weather, seed=0, stretches=1)
+    tables = household_tables(prepared, weather, seed=0, stretches=1)
     with pytest.raises(ValueError, match="no home has 392 whole days in a row"):
-        HighData(HighLevel(HighConfig(width=32, blocks=1)), prepared, weather, statistics)
+        HighData(HighLevel(HighConfig(width=32, blocks=1)), prepared, weather, tables.statistics)
     short = prepare(synthetic_homes(1, 13))
     with pytest.raises(ValueError, match="no home has 14 whole days in a row"):
-        LowData(levels[1].level, short, weather[:13], statistics, bank)
+        low_data(levels[1].level, short, weather[:13], tables)

@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from hidiff.diffusion.network import NetworkConfig, Transformer, attend, attend_across, attend_near
+from hidiff.diffusion.network import (
+    NetworkConfig,
+    Transformer,
+    attend_across,
+    attend_near,
+    rotary,
+    rotate,
+)
 
 LOW = NetworkConfig(
     channels=2,
@@ -113,17 +120,33 @@ def test_gradients_reach_every_weight_once_the_zero_ones_have_moved(config: Netw
     assert without == []
 
 
-def test_attention_is_a_weighted_mean_on_both_paths() -> None:
+@CONFIGS
+@torch.no_grad()
+def test_a_copy_to_sample_with_predicts_what_the_network_does(config: NetworkConfig) -> None:
+    """In float32 to rounding, in bfloat16 to its rounding, where the batch has one household in one row as well."""
+    network, given = awake(config), inputs(config)
+    given[1], given[5] = given[1][:1].expand(3), given[5][:1].expand(3, -1)
+    exact, before = network(*given), {name: value.clone() for name, value in network.state_dict().items()}
+    for dtype, error in ((torch.float32, 1e-5), (torch.bfloat16, 0.05)):
+        copy = network.for_sampling("cpu", dtype)
+        assert copy.blocks[0].grow.weight.dtype == dtype and copy.enter.weight.dtype == torch.float32  # type: ignore[union-attr]
+        told = copy.told(*given[2:5])
+        for rows in (1, 3):
+            found = copy.predict(given[0], given[1][:rows], given[5][:rows], *told)
+            assert (found - exact).abs().max() < error * exact.abs().max()
+    assert all((value == before[name]).all() for name, value in network.state_dict().items())
+
+
+def test_rotation_keeps_lengths_and_depends_on_distance_alone() -> None:
     torch.manual_seed(0)
-    q, k, v = torch.randn(3, 2, 4, 70, 8)
-    plain = ((q / 8**0.5) @ k.transpose(-1, -2)).softmax(-1) @ v
-    torch.testing.assert_close(attend(q, k, v), plain, atol=1e-5, rtol=1e-4)
-    short = attend(q[..., :20, :], k[..., :20, :], v[..., :20, :])
-    torch.testing.assert_close(
-        short, ((q[..., :20, :] / 8**0.5) @ k[..., :20, :].transpose(-1, -2)).softmax(-1) @ v[..., :20, :]
-    )
-    ones = torch.ones_like(v)
-    torch.testing.assert_close(attend(q, k, ones), ones)
+    cos, sin = rotary(40, LOW, torch.device("cpu"), torch.float32)
+    x = torch.randn(1, 1, 2, LOW.heads, LOW.width // LOW.heads).expand(1, 40, -1, -1, -1)
+    turned = rotate(x, cos, sin)
+    torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
+    q, k = turned[0, :, 0, 0], turned[0, :, 1, 0]
+    products = q @ k.T
+    torch.testing.assert_close(products[:-1, :-1], products[1:, 1:], atol=1e-4, rtol=1e-4)
+    assert products[0].std() > 0.01
 
 
 def marked(length: int, place: int) -> Tensor:
