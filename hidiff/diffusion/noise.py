@@ -2,7 +2,7 @@
 
 The samplers are deterministic, so equal noise is an equal sample and noise that hangs together makes days that do.
 Each number stays standard normal; what is shared (regional clouds, slow drift, the hours about midnight, the habits
-of a home that nobody knows) is what the networks leave out, measured on training homes. The networks answer to
+of a home that nobody knows) is what the networks leave out. The networks answer to
 noise that runs on over days far more than to white noise, so shares of a hundredth do.
 """
 
