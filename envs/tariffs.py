@@ -1,4 +1,4 @@
-"""The one billing engine of environments, indicators and optimisers: price series, and bills."""
+"""The one billing engine of environments, indicators and optimisers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hidiff.home import Tariff
+from hidiff.prices import export_price_per_kwh, import_price_per_kwh, local_clock
+
+__all__ = [
+    "Bill", "bill", "energy_cost", "export_price_per_kwh", "import_price_per_kwh", "local_clock", "step_length_h",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Amount = TypeVar("Amount", float, NDArray[np.float64])
@@ -27,42 +32,6 @@ def step_length_h(time: pd.DatetimeIndex) -> float:
     if not (gaps == gaps[0]).all() or gaps[0] <= 0:
         raise ValueError("time is not evenly spaced and rising; resample it first")
     return float((time[1] - time[0]) / pd.Timedelta(hours=1))
-
-
-def local_clock(time: pd.DatetimeIndex, time_zone: str) -> pd.DatetimeIndex:
-    """The same instants on the clock of ``time_zone``.
-
-    Raises:
-        ValueError: a time index without a zone.
-    """
-    if time.tz is None:
-        raise ValueError("time has no zone; give interval starts in UTC, e.g. index.tz_localize('UTC')")
-    return time.tz_convert(time_zone)
-
-
-def import_price_per_kwh(tariff: Tariff, time: pd.DatetimeIndex, time_zone: str) -> Floats:
-    """Price of import in each step, ``(step,)`` [currency/kWh]; a step has the price of its start."""
-    local = local_clock(time, time_zone)
-    hour = np.asarray(local.hour + local.minute / 60, dtype=float)
-    is_weekend = np.asarray(local.day_of_week >= 5)
-    month = np.asarray(local.month)
-    price = np.full(len(time), tariff.import_price_per_kwh)
-    for period in reversed(tariff.periods):  # the first one counts, so it is written last
-        if period.start_h < period.end_h:
-            holds = (hour >= period.start_h) & (hour < period.end_h)
-        else:
-            holds = (hour >= period.start_h) | (hour < period.end_h)
-        if period.days != "all":
-            holds &= is_weekend == (period.days == "weekend")
-        if period.months:
-            holds &= np.isin(month, period.months)
-        price[holds] = period.price_per_kwh
-    return price
-
-
-def export_price_per_kwh(tariff: Tariff, time: pd.DatetimeIndex, time_zone: str) -> Floats:
-    """Paid for exported energy in each step, ``(step,)`` [currency/kWh]."""
-    return np.full(len(local_clock(time, time_zone)), tariff.export_price_per_kwh)
 
 
 def energy_cost(

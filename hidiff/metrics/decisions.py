@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hidiff.data.calendars import is_holiday
 from hidiff.home import Battery, Tariff
+from hidiff.prices import import_price_per_kwh
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -81,26 +82,6 @@ class ImbalancePrices:
         return self.shortfall_per_kwh / (self.shortfall_per_kwh + self.surplus_per_kwh)
 
 
-def import_price(tariff: Tariff, clock: pd.DatetimeIndex) -> Array:
-    """Import price of each step, ``(step,)`` [currency/kWh]; a step has the price of its start.
-
-    Args:
-        clock: start of each step on the homes' clock.
-    """
-    hour = np.asarray(clock.hour + clock.minute / 60)
-    is_weekend, month = np.asarray(clock.day_of_week >= 5), np.asarray(clock.month)
-    price = np.full(len(clock), tariff.import_price_per_kwh)
-    for period in reversed(tariff.periods):  # the first one counts, so it is written last
-        after, before = hour >= period.start_h, hour < period.end_h
-        holds = after & before if period.start_h < period.end_h else after | before
-        if period.days != "all":
-            holds &= is_weekend == (period.days == "weekend")
-        if period.months:
-            holds &= np.isin(month, period.months)
-        price[holds] = period.price_per_kwh
-    return price
-
-
 def battery_power(net_kw: Floats, sizes_kwh: Floats, battery: Battery, *, dt_h: float) -> tuple[Array, Array]:
     """Battery power of every home with every size under self-consumption, and the energy left at the end.
 
@@ -149,7 +130,7 @@ def yearly_cost(
         ValueError: shapes that do not fit, or gaps.
     """
     net_kw = _net(load_kw, pv_kw, clock)
-    price = import_price(choice.tariff, clock)
+    price = import_price_per_kwh(choice.tariff, clock, str(clock.tz))
     sizes = np.array(choice.sizes_kwh)
     cost = np.empty((len(net_kw), len(sizes)))
     for home in range(0, len(net_kw), HOMES_AT_ONCE):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from hidiff.data.traces import Traces
-from hidiff.envs import HomeEnv, import_price_per_kwh, self_consumption, simulate
-from hidiff.home import Battery, Home, Period, Tariff
+from hidiff.envs import HomeEnv, self_consumption, simulate
+from hidiff.home import Battery, Home, Tariff
 from hidiff.metrics import decisions
 from hidiff.metrics.decisions import BatteryChoice, ImbalancePrices
 
@@ -57,19 +57,6 @@ def test_the_cost_is_that_of_the_environment_under_the_same_rule() -> None:
         for row, name in enumerate(traces.names):
             run = simulate(env, self_consumption, options={"home": name, "start": TIME[0]})
             assert cost[row, column] == pytest.approx(run.cost * 365.25 / 20, rel=1e-9)
-
-
-def test_prices_are_those_of_the_billing_engine() -> None:
-    tariff = replace(
-        Tariff.time_of_use(),
-        periods=(
-            Period(price_per_kwh=0.9, start_h=22, end_h=2, days="weekend", months=(7,)),
-            *Tariff.time_of_use().periods,
-        ),
-    )
-    expected = import_price_per_kwh(tariff, TIME, ZONE)
-    assert len(np.unique(expected)) == 4
-    np.testing.assert_array_equal(decisions.import_price(tariff, CLOCK), expected)
 
 
 def test_a_home_without_pv_buys_no_battery_and_one_with_much_surplus_does() -> None:
