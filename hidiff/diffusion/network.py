@@ -10,12 +10,13 @@ import functools
 import math
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .kernels import add_gated, add_local, attend, linear_gelu, modulated_norm
+from .kernels import add_gated, add_local, attend, modulated_norm, norm_linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,60 +58,86 @@ class NetworkConfig:
             )
 
 
+class Rotary(NamedTuple):
+    """Rotary tables for each way of attending, each ``(2, 2, 1, group, 1, token, head width)``.
+
+    First the cosine and the signed sine, then those of queries and of keys.
+    """
+
+    near: Tensor
+    shifted: Tensor
+    """Of windows that start a day late."""
+    across: Tensor
+
+
 @functools.lru_cache(maxsize=16)
-def rotary(
-    length: int, config: NetworkConfig, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Cosine and signed sine of the rotary angles, each ``(length, 2, head, head width)``, see `rotate`."""
-    half = config.width // config.heads // 2
-    spread = half - len(config.periods)
+def rotary(length: int, config: NetworkConfig, device: torch.device, dtype: torch.dtype) -> Rotary:
+    """Rotary tables of ``length`` tokens; those of the queries hold ``1 / sqrt(head width)`` of the attention too."""
+    width = config.width // config.heads
+    spread = width // 2 - len(config.periods)
     ratio = torch.linspace(0, 1, max(spread, 2), dtype=torch.float64)[:spread]
     periods = torch.cat(
         [torch.tensor(config.periods, dtype=torch.float64), 4 * (config.longest_period / 4) ** ratio]
     )
     angle = 2 * math.pi * torch.arange(length, dtype=torch.float64)[:, None] / periods
     cos, sin = angle.cos(), angle.sin()
-    whole = (torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1))  # of both halves of a head
-    cos, sin = (part.to(device, dtype)[:, None, None].repeat(1, 2, config.heads, 1) for part in whole)
-    return cos, sin
+    turns = torch.stack(
+        [torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)]
+    )  # of both halves of a head
+    scale = torch.tensor([width**-0.5, 1.0], dtype=torch.float64)
+    table = (
+        turns[:, :, None, None] * scale[:, None, None]
+    )  # (cos and sin, token, q and k, one head, head width)
+    day = config.day or length
+    window = 2 * day if config.day else length
+    cuts = cut_near(table, window, 0), cut_near(table, window, day % length), cut_across(table, day)
+    return Rotary(*(part.unsqueeze(2).transpose(0, 1).contiguous().to(device, dtype) for part in cuts))
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs of ``x`` ``(batch, token, 2, head, width)``, one of each half, by the angles of their place.
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn the pairs of ``x`` ``(…, head width)``, one of each half, by the angles of their place.
 
-    ``(a, b) -> (a cos - b sin, b cos + a sin)``: the halves change places, the sign lies in ``sin``.
+    ``(a, b) -> (a cos - b sin, b cos + a sin)``: the halves change places, the sign lies in the table.
     """
-    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
+    cos, sin = table
+    turned: Tensor = (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
+    return turned
 
 
-def attend_near(q: Tensor, k: Tensor, v: Tensor, window: int, shift: int) -> Tensor:
+def cut_near(x: Tensor, window: int, shift: int) -> Tensor:
+    """``(batch, token, part, head, width)`` as ``(part, batch, window, head, token, width)``.
+
+    The windows, of ``window`` tokens, start ``shift`` tokens late; the last one wraps.
+    """
+    x = torch.roll(x, -shift, dims=1) if shift else x
+    batch, length, *rest = x.shape
+    return x.view(batch, length // window, window, *rest).permute(3, 0, 1, 4, 2, 5).contiguous()
+
+
+def cut_across(x: Tensor, day: int) -> Tensor:
+    """``(batch, token, part, head, width)`` as ``(part, batch, hour, head, day, width)``."""
+    batch, length, *rest = x.shape
+    return x.view(batch, length // day, day, *rest).permute(3, 0, 2, 4, 1, 5).contiguous()
+
+
+def attend_groups(x: Tensor, table: Tensor) -> Tensor:
+    """Attention within each group; ``x`` ``(queries, keys and values, batch, group, head, token, width)``."""
+    q, k = rotate(x[:2], table).flatten(1, 2)
+    return attend(q, k, x[2].flatten(0, 1)).view(x.shape[1:])
+
+
+def attend_near(x: Tensor, table: Tensor, window: int, shift: int) -> Tensor:
     """Attention within windows of ``window`` tokens that start ``shift`` tokens late (the last one wraps).
 
-    All ``(batch, token, head, width)``.
+    ``x`` ``(batch, token, queries, keys and values, head, width)`` to ``(batch, token, head, width)``.
     """
-    batch, length, heads, width = q.shape
-
-    def cut(x: Tensor) -> Tensor:
-        x = torch.roll(x, -shift, dims=1) if shift else x
-        return x.reshape(batch * (length // window), window, heads, width).transpose(1, 2)
-
-    out = attend(cut(q), cut(k), cut(v)).transpose(1, 2).reshape(batch, length, heads, width)
+    out = attend_groups(cut_near(x, window, shift), table).transpose(2, 3).flatten(1, 2)
     return torch.roll(out, shift, dims=1) if shift else out
 
 
-def attend_across(q: Tensor, k: Tensor, v: Tensor, day: int) -> Tensor:
-    """Attention among the tokens of the same hour of all days; all ``(batch, token, head, width)``."""
-    batch, length, heads, width = q.shape
-
-    def cut(x: Tensor) -> Tensor:  # (batch * hour, head, day, width)
-        return x.view(batch, length // day, day, heads, width).permute(0, 2, 3, 1, 4).flatten(0, 1)
-
-    out = attend(cut(q), cut(k), cut(v))
-    return (
-        out.view(batch, day, heads, length // day, width)
-        .permute(0, 3, 1, 2, 4)
-        .reshape(batch, length, heads, width)
-    )
+def attend_across(x: Tensor, table: Tensor, day: int) -> Tensor:
+    """Attention among the tokens of the same hour of all days; shapes as those of `attend_near`."""
+    return attend_groups(cut_across(x, day), table).permute(0, 3, 1, 2, 4).flatten(1, 2)
 
 
 class Block(nn.Module):
@@ -131,23 +158,27 @@ class Block(nn.Module):
         nn.init.zeros_(self.modulation.bias)
         nn.init.zeros_(self.local.weight)
 
-    def forward(self, x: Tensor, context: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, tables: Rotary) -> Tensor:
         batch, length, width = x.shape
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(context)[:, None].chunk(6, dim=-1)
         x = add_local(x, self.local)
-        h = modulated_norm(x, 1 + scale1, shift1)
-        qkv = self.queries_keys_values(h).view(batch, length, 3, self.heads, width // self.heads)
-        q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)  # each (batch, token, head, head width)
-        v = qkv[:, :, 2]
+        qkv = norm_linear(x, 1 + scale1, shift1, self.queries_keys_values)
+        qkv = qkv.view(batch, length, 3, self.heads, width // self.heads)
         if self.day is None:
-            h = attend_near(q, k, v, length, 0)
+            h = attend_near(qkv, tables.near, length, 0)
         else:
-            (q, q_far), (k, k_far), (v, v_far) = (part.chunk(2, dim=2) for part in (q, k, v))
-            near = attend_near(q, k, v, 2 * self.day, self.shift)
-            h = torch.cat([near, attend_across(q_far, k_far, v_far, self.day)], dim=2)
+            near, far = qkv.chunk(2, dim=3)
+            table = tables.shifted if self.shift else tables.near
+            h = torch.cat(
+                [
+                    attend_near(near, table, 2 * self.day, self.shift),
+                    attend_across(far, tables.across, self.day),
+                ],
+                dim=2,
+            )
         x = self.add(x, h.flatten(2), self.attended, 1 + gate1)
-        h = modulated_norm(x, 1 + scale2, shift2)
-        return self.add(x, linear_gelu(h, self.grow), self.shrink, 1 + gate2)
+        h = norm_linear(x, 1 + scale2, shift2, self.grow, gelu=True)
+        return self.add(x, h, self.shrink, 1 + gate2)
 
     def add(self, x: Tensor, h: Tensor, layer: nn.Linear, gate: Tensor) -> Tensor:
         """``x + gate * dropout(layer(h))``."""
@@ -196,7 +227,7 @@ class Transformer(nn.Module):
         """
         return self.predict(noisy, noise_value, household, *self.told(known, is_known, condition))
 
-    def told(self, known: Tensor, is_known: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def told(self, known: Tensor, is_known: Tensor, condition: Tensor) -> tuple[Tensor, Rotary]:
         """What is the same at every noise level: what enters beside the signal, and the rotary tables.
 
         The first is ``(batch, token, width)``.
@@ -206,25 +237,25 @@ class Transformer(nn.Module):
         of_own = self._signal_weights()[..., self.config.channels :].flatten(1)
         weight = torch.cat([of_own, self.enter.weight[:, -self.config.condition_channels :]], dim=1)
         beside = F.linear(torch.cat([own, condition], dim=-1), weight, self.enter.bias)
-        return beside, *rotary(tokens, self.config, beside.device, self.arithmetic or beside.dtype)
+        return beside, rotary(tokens, self.config, beside.device, self.arithmetic or beside.dtype)
 
     def predict(
-        self, noisy: Tensor, noise_value: Tensor, household: Tensor, beside: Tensor, cos: Tensor, sin: Tensor
+        self, noisy: Tensor, noise_value: Tensor, household: Tensor, beside: Tensor, tables: Rotary
     ) -> Tensor:
-        """Output of the shape of ``noisy``; the last three arguments are what `told` gives.
+        """Output of the shape of ``noisy``; the last two arguments are what `told` gives.
 
         Where the whole batch has one noise level and household, ``noise_value`` and ``household`` may have one row.
         """
         of_noisy = self._signal_weights()[..., : self.config.channels].flatten(1)
         x = beside + F.linear(noisy.reshape(*beside.shape[:2], -1), of_noisy)
-        x = x.to(cos.dtype)
+        x = x.to(tables.near.dtype)
         frequencies = torch.exp(torch.linspace(0, 5, 32, device=noisy.device))
         angle = noise_value[:, None] * frequencies
         context = F.silu(
             self.noise_level(torch.cat([angle.sin(), angle.cos()], dim=-1)) + self.household(household)
         )
         for block in self.blocks:
-            x = block(x, context, cos, sin)
+            x = block(x, context, tables)
         shift, scale = self.final_modulation(context)[:, None].chunk(2, dim=-1)
         x = modulated_norm(x, 1 + scale, shift)
         out: Tensor = self.leave(x.to(self.leave.weight.dtype))

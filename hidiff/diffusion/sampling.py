@@ -29,7 +29,7 @@ from .household import Household
 from .identity import LEARNED
 from .kernels import is_bf16_fast
 from .low import LowConfig, LowLevel, restore, standardise
-from .network import Transformer
+from .network import Rotary, Transformer
 from .noise import NoiseShares
 from .precondition import denoise
 from .regional import RegionalWeather, add_level, clearness_level
@@ -42,7 +42,8 @@ HIGH_STEPS = 2
 SPREAD_LIMITS = (0.7, 1.4)
 """A year of tokens this much less or more spread than its home is not taken for a fault and undone."""
 WINDOWS_A_PASS = {"cpu": 16, "cuda": 512}
-"""Windows in one pass of the low level: a fixed shape, so that no batch changes a trace."""
+"""Most windows in one pass of the low level. On a card every pass is filled up to it, so that no batch changes a
+trace; on a CPU, where a pass holds one home, the span alone says how many they are."""
 HOMES_A_PASS = {"cpu": 1, "cuda": 64}
 """Homes in one pass of the high level, likewise."""
 KNOWN_SLACK = 1.0
@@ -152,9 +153,9 @@ class Sampling:
     """One call's shared parts: span, weather, sky, schedule; and the way of some homes to their traces.
 
     Daily tokens first (`days`), then the half-hours of all windows (`half_hours`), then kilowatts. Noise is drawn
-    on the host, keyed by home and window; all else up to the kilowatts stays on the device. Passes of the networks
-    have fixed shapes. On a CPU a pass holds one home, whose one context makes modulation a part of the layers (see
-    `kernels`); on a card it mixes the windows of many (`is_mixed`).
+    on the host, keyed by home and window; all else up to the kilowatts stays on the device. No shape of a pass of
+    the networks depends on the batch. On a CPU a pass holds one home, whose one context makes modulation a part of
+    the layers (see `kernels`); on a card it mixes the windows of many (`is_mixed`).
     """
 
     def __init__(
@@ -318,7 +319,7 @@ class Sampling:
     def half_hours(self, people: Sequence[Household], tokens: Array) -> tuple[Array, Array]:
         """Log load ratio and clearness ``(home, day, 48, 2)``, the homes' envelopes per kWp ``(home, day, 48)``."""
         model, layout = self.low, self.span.layout
-        size, window_days = WINDOWS_A_PASS[self.device], model.config.window_days
+        most, window_days = WINDOWS_A_PASS[self.device], model.config.window_days
         envelopes = np.stack([solar.envelope_kw(self.sky, person.roof, 1.0) for person in people])
         envelopes = envelopes.reshape(len(people), layout.days, STEPS_PER_DAY)
         raw = torch.from_numpy(np.stack([person.statistics for person in people]))
@@ -329,13 +330,14 @@ class Sampling:
         envelope = self._put(torch.from_numpy(envelopes))
         scaled = torch.from_numpy(tokens[:, : layout.days])
         scaled = self._put(standardise(scaled, model.token_scale.cpu()))
-        token_noise = torch.full((size,), self.sampler.token_noise, device=self.device)
         signal = torch.zeros(len(people), layout.days, STEPS_PER_DAY, 2, device=self.device)
         for starts, context in ((layout.first, 0), (layout.second, layout.context_days)):
             free = slice(context, window_days - context)  # its neighbours have settled the other days
-            is_known = torch.ones(size, window_days, STEPS_PER_DAY, device=self.device)
-            is_known[:, free] = 0
             for some in self._passes(len(people), starts):
+                size = most if self.is_mixed else len(some)
+                is_known = torch.ones(size, window_days, STEPS_PER_DAY, device=self.device)
+                is_known[:, free] = 0
+                token_noise = torch.full((size,), self.sampler.token_noise, device=self.device)
                 rows, at = filled_up(some, size).T
                 home = torch.from_numpy(rows).to(self.device)
                 days = torch.from_numpy(at[:, None] + np.arange(window_days)).to(self.device)
@@ -382,7 +384,7 @@ class Sampling:
                 yield pairs[begin : begin + size]
 
     def _solve(
-        self, predict: Callable[..., Tensor], sigmas: Tensor, noise: list[Array], told: tuple[Tensor, ...],
+        self, predict: Callable[..., Tensor], sigmas: Tensor, noise: list[Array], told: tuple[Tensor, Rotary],
         household: Tensor,
     ) -> Tensor:  # fmt: skip
         """Clean samples of one pass; ``noise`` is filled up to its fixed shape."""

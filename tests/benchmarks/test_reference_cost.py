@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hidiff.diffusion.kernels import add_gated, linear_gelu
+from hidiff.diffusion.kernels import add_gated, norm_linear
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_autocast_changes_no_count(cost: ModuleType) -> None:
 def test_fused_layers_count_as_the_plain_ones(cost: ModuleType) -> None:
     x, h, gate = torch.zeros(3, 5, 8).bfloat16(), torch.zeros(3, 5, 16).bfloat16(), torch.ones(1, 1, 8)
     grow, shrink = torch.nn.Linear(8, 16).bfloat16(), torch.nn.Linear(16, 8).bfloat16()
-    assert cost.count_flop(lambda: linear_gelu(x, grow)) == 2 * 15 * 8 * 16
+    assert cost.count_flop(lambda: norm_linear(x, gate, gate, grow, gelu=True)) == 2 * 15 * 8 * 16
     assert cost.count_flop(lambda: add_gated(x, h, shrink, gate)) == 2 * 15 * 16 * 8
 
 

@@ -21,13 +21,23 @@ def assert_near(found: Tensor, exact: Tensor, error: float) -> None:
     assert (found.float() - exact).abs().max() < error * exact.abs().max()
 
 
+def normed(x: Tensor) -> Tensor:
+    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+
+
 @FORMATS
+@pytest.mark.parametrize("gelu", [False, True])
+@pytest.mark.parametrize("rows", [1, 2], ids=["one scale", "a scale a row"])
 @torch.no_grad()
-def test_linear_and_gelu_together(dtype: torch.dtype, error: float) -> None:
+def test_norm_linear_layer_and_gelu_together(dtype: torch.dtype, error: float, rows: int, gelu: bool) -> None:
     torch.manual_seed(0)
-    layer, x = nn.Linear(WIDTH, 3 * WIDTH), drawn(2, 48, WIDTH)
-    exact = F.gelu(layer(x), approximate="tanh")
-    assert_near(kernels.linear_gelu(x.to(dtype), layer.to(dtype)), exact, error)
+    layer, x = nn.Linear(WIDTH, 3 * WIDTH), 5 + drawn(2, 48, WIDTH)
+    scale, shift = 1 + 0.3 * drawn(rows, 1, WIDTH), drawn(rows, 1, WIDTH)
+    exact = layer(scale * normed(x.to(dtype).float()) + shift)
+    exact = F.gelu(exact, approximate="tanh") if gelu else exact
+    found = kernels.norm_linear(x.to(dtype), scale, shift, layer.to(dtype), gelu=gelu)
+    assert found.dtype == dtype
+    assert_near(found, exact, error)
 
 
 @FORMATS
@@ -45,8 +55,7 @@ def test_a_gated_branch_is_added(dtype: torch.dtype, error: float, rows: int) ->
 @pytest.mark.parametrize("rows", [1, 2], ids=["one scale", "a scale a row"])
 def test_the_norm_is_scaled_and_shifted(dtype: torch.dtype, error: float, rows: int) -> None:
     x, scale, shift = drawn(2, 48, WIDTH), 1 + 0.3 * drawn(rows, 1, WIDTH), drawn(rows, 1, WIDTH)
-    exact = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
-    assert_near(kernels.modulated_norm(x.to(dtype), scale, shift), exact * scale + shift, error)
+    assert_near(kernels.modulated_norm(x.to(dtype), scale, shift), normed(x) * scale + shift, error)
 
 
 @FORMATS
@@ -70,7 +79,8 @@ def test_attention_of_short_and_long_runs(
     dtype: torch.dtype, error: float, tokens: int, has_gradients: bool
 ) -> None:
     q, k, v = (3 * drawn(2, 2, tokens, 8).roll(i, -1) for i in range(3))
-    exact = ((q @ k.transpose(-1, -2)) / 8**0.5).softmax(-1) @ v
+    q = q / 8**0.5
+    exact = (q @ k.transpose(-1, -2)).softmax(-1) @ v
     with torch.set_grad_enabled(has_gradients):
         found = kernels.attend(*(part.to(dtype) for part in (q, k, v)))
     assert found.dtype == dtype
@@ -85,5 +95,7 @@ def test_large_scores_stay_finite() -> None:
 
 def test_gradients_flow_through_the_plain_operations() -> None:
     layer, x = nn.Linear(WIDTH, WIDTH).bfloat16(), drawn(2, 4, WIDTH).bfloat16().requires_grad_()
-    kernels.add_gated(x, kernels.linear_gelu(x, layer), layer, torch.ones(1, 1, WIDTH)).sum().backward()
+    one = torch.ones(1, 1, WIDTH)
+    grown = kernels.norm_linear(x, one, one, layer, gelu=True)
+    kernels.add_gated(x, grown, layer, one).sum().backward()
     assert x.grad is not None and layer.weight.grad is not None and layer.weight.grad.any()

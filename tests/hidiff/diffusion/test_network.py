@@ -11,6 +11,8 @@ from hidiff.diffusion.network import (
     Transformer,
     attend_across,
     attend_near,
+    cut_across,
+    cut_near,
     rotary,
     rotate,
 )
@@ -139,29 +141,44 @@ def test_a_copy_to_sample_with_predicts_what_the_network_does(config: NetworkCon
 
 def test_rotation_keeps_lengths_and_depends_on_distance_alone() -> None:
     torch.manual_seed(0)
-    cos, sin = rotary(40, LOW, torch.device("cpu"), torch.float32)
-    x = torch.randn(1, 1, 2, LOW.heads, LOW.width // LOW.heads).expand(1, 40, -1, -1, -1)
-    turned = rotate(x, cos, sin)
-    torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
-    q, k = turned[0, :, 0, 0], turned[0, :, 1, 0]
+    config = replace(LOW, day=None)
+    table = rotary(40, config, torch.device("cpu"), torch.float32).near
+    width = config.width // config.heads
+    x = torch.randn(1, 1, 2, 1, width).expand(1, 40, -1, -1, -1)
+    turned = rotate(cut_near(x, 40, 0), table)
+    q, k = turned[:, 0, 0, 0]  # each (token, head width)
+    torch.testing.assert_close(k.norm(dim=-1), x[0, :, 1, 0].norm(dim=-1))
+    torch.testing.assert_close(q.norm(dim=-1) * width**0.5, x[0, :, 0, 0].norm(dim=-1))
     products = q @ k.T
     torch.testing.assert_close(products[:-1, :-1], products[1:, 1:], atol=1e-4, rtol=1e-4)
     assert products[0].std() > 0.01
 
 
+def test_every_way_of_attending_turns_a_token_by_its_own_place() -> None:
+    config = replace(LOW, day=24)
+    width = config.width // config.heads
+    whole = rotary(96, replace(config, day=None), torch.device("cpu"), torch.float32).near[:, 1, 0, 0, 0]
+    tables = rotary(96, config, torch.device("cpu"), torch.float32)
+    cosine = whole[0][None, :, None, None].expand(1, 96, 1, 1, width)
+    torch.testing.assert_close(tables.near[0, 1], cut_near(cosine, 48, 0)[0])
+    torch.testing.assert_close(tables.shifted[0, 1], cut_near(cosine, 48, 24)[0])
+    torch.testing.assert_close(tables.across[0, 1], cut_across(cosine, 24)[0])
+
+
 def marked(length: int, place: int) -> Tensor:
-    v = torch.zeros(1, length, 1, 2)
-    v[:, place] = 1
-    return v
+    """Queries and keys of zero, so that all are looked at alike, and one value that is not."""
+    x = torch.zeros(1, length, 3, 1, 2)
+    x[:, place, 2] = 1
+    return x
 
 
 def test_near_attention_stays_in_its_two_days_and_across_in_its_hour() -> None:
-    q = torch.zeros(1, 96, 1, 2)
-    near = attend_near(q, q, marked(96, 50), 48, 0)[0, :, 0, 0]
+    table = torch.zeros(2, 2, 1, 1, 1, 1, 2)
+    near = attend_near(marked(96, 50), table, 48, 0)[0, :, 0, 0]
     assert near.nonzero().flatten().tolist() == list(range(48, 96))
-    shifted = attend_near(q, q, marked(96, 50), 48, 24)[0, :, 0, 0]
+    shifted = attend_near(marked(96, 50), table, 48, 24)[0, :, 0, 0]
     assert shifted.nonzero().flatten().tolist() == list(range(24, 72))
-    across = attend_across(q, q, marked(96, 50), 24)[0, :, 0, 0]
+    across = attend_across(marked(96, 50), table, 24)[0, :, 0, 0]
     assert across.nonzero().flatten().tolist() == [2, 26, 50, 74]
     torch.testing.assert_close(across[2], torch.tensor(0.25))
 
