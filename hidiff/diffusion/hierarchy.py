@@ -17,11 +17,13 @@ from tqdm import tqdm
 from hidiff import checkpoint
 from hidiff import rng as random
 from hidiff.data import prepare as preparation
+from hidiff.data.calendars import STEPS_PER_DAY
 from hidiff.data.prepare import CLEARNESS, Prepared
 from hidiff.data.traces import Traces, concat_homes
 from hidiff.errors import CheckpointError
 
-from . import distill, engine, habit, identity
+from . import conditional, distill, engine, habit, identity
+from .conditional import Fan
 from .habit import HabitPrior
 from .high import HighConfig, HighLevel
 from .household import Household, asked, known_days, new_household
@@ -35,6 +37,10 @@ from .sampling import SamplerConfig, Sampling, check_weather, make_span
 Array = NDArray[np.float32]
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "ausgrid"
 """The model that comes with the package."""
+
+
+Asked = float | Sequence[float | None] | None
+"""A size asked of every home, of each home, or of none."""
 
 
 def is_weight(value: Tensor) -> bool:
@@ -139,9 +145,13 @@ class HiDiff:
 
     def households(
         self, homes: int, seed: int, *, mode: str = "new", household: Sequence[str] = (),
-        readings: Traces | None = None, annual_kwh: float | None = None, pv_kwp: float | None = None,
+        readings: Traces | None = None, annual_kwh: Asked = None, pv_kwp: Asked = None,
     ) -> list[Household]:  # fmt: skip
         """The homes of a call; home number i is the same however many are asked for.
+
+        Args:
+            annual_kwh: mean annual load [kWh], of every home or one for each; None leaves it to the prior.
+            pv_kwp: PV capacity [kWp], likewise.
 
         Raises:
             ValueError: no such mode or household, readings of less than two weeks, sizes out of range.
@@ -151,14 +161,13 @@ class HiDiff:
 
     def _household_at(
         self, homes: int, seed: int, mode: str, household: Sequence[str], readings: Traces | None,
-        annual_kwh: float | None, pv_kwp: float | None,
+        annual_kwh: Asked, pv_kwp: Asked,
     ) -> Callable[[int], Household]:  # fmt: skip
         """What draws a home of a call, by its place; all that was asked is checked at once."""
         if isinstance(homes, bool) or int(homes) != homes or homes < 1:
             raise ValueError(f"homes={homes}; ask for a whole number of homes, at least 1")
-        for name, value, low, high in (("annual_kwh", annual_kwh, 100, 200_000), ("pv_kwp", pv_kwp, 0, 1000)):
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name}={value:g} lies outside {low:g}..{high:g}")
+        annual_kwh_of = _each("annual_kwh", annual_kwh, homes, 100, 200_000)
+        pv_kwp_of = _each("pv_kwp", pv_kwp, homes, 0, 1000)
         household = (household,) if isinstance(household, str) else tuple(household)
         if household and mode != "like":
             raise ValueError(f"household names {household[0]!r} but mode is {mode!r}; ask for mode like")
@@ -166,8 +175,9 @@ class HiDiff:
             raise ValueError("mode from-readings and readings go together; give both or neither")
         if mode == "new":
             return lambda place: new_household(
-                self.prior, self.habits, random.generator(seed, "household", place), place, annual_kwh, pv_kwp
-            )
+                self.prior, self.habits, random.generator(seed, "household", place), place, annual_kwh_of(place),
+                pv_kwp_of(place),
+            )  # fmt: skip
         if mode == "like":
             known = self._training_homes(household, seed)
         elif mode == "from-readings" and readings is not None:
@@ -182,10 +192,11 @@ class HiDiff:
         def known_household(place: int) -> Household:
             base, turn = known[place % len(known)], place // len(known)
             name = base.name if turn == 0 else f"{base.name}-{turn + 1}"
-            statistics, capacity = asked(base.statistics, annual_kwh, pv_kwp)
-            capacity = base.capacity_kwp if pv_kwp is None else capacity
+            energy_kwh, size_kwp = annual_kwh_of(place), pv_kwp_of(place)
+            statistics, capacity = asked(base.statistics, energy_kwh, size_kwp)
+            capacity = base.capacity_kwp if size_kwp is None else capacity
             return replace(
-                base, name=name, key=name, statistics=statistics, capacity_kwp=capacity, annual_kwh=annual_kwh
+                base, name=name, key=name, statistics=statistics, capacity_kwp=capacity, annual_kwh=energy_kwh
             )
 
         return known_household
@@ -214,7 +225,10 @@ class HiDiff:
         ]  # fmt: skip
 
     def _homes_from(self, readings: Traces) -> list[Household]:
-        prepared = preparation.last_year(preparation.prepare(readings))
+        return self.homes_of(preparation.last_year(preparation.prepare(readings)))
+
+    def homes_of(self, prepared: Prepared) -> list[Household]:
+        """Homes as their own prepared days describe them."""
         days = prepared.is_known.sum(1)
         if (days < identity.DAYS_TO_KNOW).any():
             row = int(days.argmin())
@@ -268,6 +282,17 @@ class HiDiff:
 
     # ---------------------------------------------------------------- sampling
 
+    def daily_weather(
+        self, years: int = 1, start: str = "2030-01-01", seed: int = 0, *, weather: pd.DataFrame | None = None,
+        time_zone: str = "Australia/Sydney",
+    ) -> pd.DataFrame:  # fmt: skip
+        """The weather that `sample_batches` gives its homes: one row a standard-time day that the span touches."""
+        span = make_span(start, years, time_zone, self.low.config, self.high.config)
+        check_weather(weather, span)
+        dates = span.grid.dates
+        kept = slice(span.lead // STEPS_PER_DAY, -(-(span.lead + len(span.time)) // STEPS_PER_DAY))
+        return resolve(self.regional, dates, seed, weather).iloc[kept]
+
     def sampler_for(self, steps: int | None, solver: str | None) -> SamplerConfig:
         """The sampler of a call; who asks for steps asks for a solver that can take any number of them.
 
@@ -289,7 +314,7 @@ class HiDiff:
         return replace(self.sampler, steps=steps or self.sampler.steps, solver=solver)
 
     def sample(
-        self, homes: int = 1, years: int = 1, start: str = "2030-01-01", seed: int = 0, *,
+        self, homes: int | Sequence[Household] = 1, years: int = 1, start: str = "2030-01-01", seed: int = 0, *,
         progress: bool = False, **choices: Any,
     ) -> Traces:  # fmt: skip
         """Traces of ``homes`` for ``years`` from local midnight of ``start``.
@@ -306,22 +331,24 @@ class HiDiff:
         )  # fmt: skip
 
     def sample_batches(
-        self, homes: int, years: int = 1, start: str = "2030-01-01", seed: int = 0, *, mode: str = "new",
-        household: Sequence[str] = (), readings: Traces | None = None, annual_kwh: float | None = None,
-        pv_kwp: float | None = None, weather: pd.DataFrame | None = None, time_zone: str = "Australia/Sydney",
-        steps: int | None = None, solver: str | None = None, batch_size: int | None = None,
-        device: str = "cpu", workers: int | None = None, skip: int = 0, progress: bool = False,
+        self, homes: int | Sequence[Household], years: int = 1, start: str = "2030-01-01", seed: int = 0, *,
+        mode: str = "new", household: Sequence[str] = (), readings: Traces | None = None,
+        annual_kwh: Asked = None, pv_kwp: Asked = None, weather: pd.DataFrame | None = None,
+        time_zone: str = "Australia/Sydney", steps: int | None = None, solver: str | None = None,
+        batch_size: int | None = None, device: str = "cpu", workers: int | None = None, skip: int = 0,
+        progress: bool = False,
     ) -> Iterator[Traces]:  # fmt: skip
         """Traces in batches of homes; a home's trace depends neither on the batch nor on the other homes.
 
         What is asked is checked at once; the work is done as the batches are taken.
 
         Args:
+            homes: how many; or households of `households`, who live another life with every ``seed``.
             mode: ``new`` homes from the prior, ``like`` training homes, or ``from-readings``.
             household: training homes to be like; all in a random order where empty.
             readings: at least two weeks of one or more homes, for ``from-readings``.
-            annual_kwh: mean annual load of every home [kWh].
-            pv_kwp: PV capacity of every home [kWp].
+            annual_kwh: mean annual load [kWh], of every home or one for each.
+            pv_kwp: PV capacity [kWp], likewise.
             weather: daily weather, see `data.weather.read_weather`; columns it lacks are generated.
             steps: sampler steps of the low level; the high level takes twice as many. Not for the student.
             solver: student, dpm++2m or heun, see `SamplerConfig`.
@@ -347,9 +374,16 @@ class HiDiff:
             raise ValueError("device cuda asked for, but torch finds no CUDA card; use cpu")
         span = make_span(start, years, time_zone, self.low.config, self.high.config)
         check_weather(weather, span)
-        household_at = self._household_at(homes, seed, mode, household, readings, annual_kwh, pv_kwp)
-        if isinstance(skip, bool) or int(skip) != skip or not 0 <= skip <= homes:
-            raise ValueError(f"skip={skip}; it must lie in 0..{homes}, the number of homes")
+        if isinstance(homes, Sequence):
+            people, count = list(homes), len(homes)
+            household_at: Callable[[int], Household] = people.__getitem__
+            if (mode, *household, readings, annual_kwh, pv_kwp) != ("new", None, None, None):
+                raise ValueError("homes were drawn; ask mode, readings and sizes of households()")
+        else:
+            count = homes
+            household_at = self._household_at(count, seed, mode, household, readings, annual_kwh, pv_kwp)
+        if isinstance(skip, bool) or int(skip) != skip or not 0 <= skip <= count:
+            raise ValueError(f"skip={skip}; it must lie in 0..{count}, the number of homes")
         crew = workers or engine.workers_that_fit(device)
         size = batch_size or engine.homes_that_fit(device, span.years, crew)
 
@@ -366,8 +400,8 @@ class HiDiff:
             at_once = (
                 1 if device == "cpu" else size
             )  # a core takes home by home, a card as many as it can get
-            pieces = (range(begin, min(begin + at_once, homes)) for begin in range(skip, homes, at_once))
-            total, done = homes * span.years, skip * span.years
+            pieces = (range(begin, min(begin + at_once, count)) for begin in range(skip, count, at_once))
+            total, done = count * span.years, skip * span.years
             with tqdm(total=total, initial=done, unit="home-year", disable=not progress) as bar:
                 waiting: list[Traces] = []
                 for piece in engine.in_order(traces, pieces, crew):
@@ -380,6 +414,45 @@ class HiDiff:
                     yield concat_homes(waiting)
 
         return batches()
+
+    def conditional(
+        self, readings: Traces, days: int = 1, n: int = 200, seed: int = 0, *,
+        weather: pd.DataFrame | None = None, steps: int | None = None, solver: str | None = None,
+    ) -> Fan:  # fmt: skip
+        """``n`` equally likely paths of the ``days`` that follow ``readings``, of each of their homes.
+
+        In a scenario all homes have one weather; it goes on from the clearness that their PV tells of the last weeks.
+        Scenario number i of a home is the same however many are asked for; of fewer homes it is the same where
+        ``weather`` tells the clearness of the known days as well.
+
+        Args:
+            readings: half-hourly, at least two weeks (a year makes a household well known), up to a local midnight,
+                the last seven days without a gap.
+            days: 1 to 14.
+            n: scenarios.
+            weather: what is known of the last days or forecast of the coming ones, any columns and days of
+                `data.weather.read_weather`; NaN and the rest are drawn.
+            steps: sampler steps, see `sample_batches`.
+            solver: likewise.
+
+        Raises:
+            ValueError: readings that are too short, negative, end with a gap or not at midnight; numbers out of range.
+        """
+        sampler = self.sampler_for(steps, solver)
+        return conditional.fan(self, readings, days, n, seed, weather, sampler)
+
+
+def _each(name: str, value: Asked, homes: int, low: float, high: float) -> Callable[[int], float | None]:
+    """What was asked of each home, by its place."""
+    values = [value] if value is None or isinstance(value, (int, float)) else list(value)
+    if len(values) not in (1, homes):
+        raise ValueError(
+            f"{name} has {len(values)} entries for {homes} homes; give one, or one for each home"
+        )
+    for one in values:
+        if one is not None and not low <= one <= high:
+            raise ValueError(f"{name}={one:g} lies outside {low:g}..{high:g}")
+    return lambda place: values[place % len(values)]
 
 
 def load(folder: Path | str | None = None) -> HiDiff:
