@@ -223,6 +223,79 @@ def _export(parser: argparse.ArgumentParser) -> Run:
     )
 
 
+def _scenarios(parser: argparse.ArgumentParser) -> Run:
+    from hidiff.adapters.exports import FORMATS
+
+    parts = parser.add_subparsers(metavar="WHAT", dest="what", required=True)
+    build = parts.add_parser("build", help="make the scenario set that a study, a YAML file, asks for")
+    build.add_argument("study", metavar="STUDY.yaml", type=path_argument, help="what to make; see --schema")
+    _add_out(build, "folder to write")
+    build.add_argument(
+        "--dry-run", action="store_true", help="say how large it would be and how long it would take"
+    )
+    build.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where to generate [default: cpu]"
+    )
+    build.add_argument("--workers", metavar="N", type=int, help="threads that generate, instead of all cores")
+    build.add_argument(
+        "--schema", action=_PrintSchema, nargs=0, help="print the JSON schema of a study and stop"
+    )
+    describe = parts.add_parser("describe", help="tables and figures of a scenario set, on one page")
+    describe.add_argument("directory", metavar="DIR", type=path_argument, help="folder that build wrote")
+    describe.add_argument(
+        "--out", metavar="PATH", type=path_argument, help="page to write [default: DIR/report.html]"
+    )
+    describe.add_argument("--force", action="store_true", help="replace what is there")
+    export = parts.add_parser("export", help="write a scenario set for another program")
+    export.add_argument("directory", metavar="DIR", type=path_argument, help="folder that build wrote")
+    formats = "; ".join(f"{name}: {text}" for name, (_, text) in FORMATS.items())
+    export.add_argument("--to", choices=tuple(FORMATS), required=True, help=formats.replace("%", "%%"))
+    _add_out(export, "folder or file to write")
+    verify = parts.add_parser("verify", help="check that every file of a scenario set is as it was written")
+    verify.add_argument("directory", metavar="DIR", type=path_argument, help="folder that build wrote")
+    for part in (build, describe, export, verify):
+        part.add_argument("--traceback", action="store_true", help=TRACEBACK_HELP)
+    return _run_scenarios
+
+
+class _PrintSchema(argparse.Action):
+    """Prints the schema and leaves, as --version does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        import json
+
+        from hidiff.config_schema import json_schema
+        from hidiff.scenarios.study import Study
+
+        print(json.dumps(json_schema(Study), indent=2, ensure_ascii=False))
+        parser.exit()
+
+
+def _run_scenarios(namespace: argparse.Namespace) -> Path:
+    from hidiff.scenarios import open_scenarios, verify_scenarios
+
+    if namespace.what == "build":
+        from hidiff.scenarios.build import build, plan_text
+
+        if namespace.dry_run:
+            print(plan_text(namespace.study))
+            return Path(namespace.out)
+        return build(
+            namespace.study, namespace.out, force=namespace.force, device=namespace.device,
+            workers=namespace.workers, progress=True,
+        )  # fmt: skip
+    if namespace.what == "describe":
+        from hidiff.scenarios.describe import describe_dir
+
+        return describe_dir(namespace.directory, namespace.out, force=namespace.force, say=print)
+    if namespace.what == "export":
+        from hidiff.adapters.exports import FORMATS
+
+        write = FORMATS[namespace.to][0]
+        return write(open_scenarios(namespace.directory), namespace.out, force=namespace.force, progress=True)
+    return verify_scenarios(namespace.directory)
+
+
 def _add_out(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--out", metavar="PATH", type=path_argument, required=True, help=text)
     parser.add_argument("--force", action="store_true", help="replace what is there")
@@ -290,6 +363,16 @@ VERBS = {
         summary="Write a folder of homes in another format: Zarr, for xarray",
         prepare=_export,
         examples="""  hidiff export homes --to zarr --out homes.zarr
+""",
+    ),
+    "scenarios": Verb(
+        summary="Build, describe and export scenario sets: homes, weather, prices, cars, with probabilities",
+        prepare=_scenarios,
+        examples="""  hidiff scenarios build study.yaml --out study
+  hidiff scenarios build study.yaml --out study --dry-run
+  hidiff scenarios build --schema > study.schema.json
+  hidiff scenarios describe study
+  hidiff scenarios export study --to pypsa --out network
 """,
     ),
     "demo": Verb(

@@ -20,11 +20,13 @@ LINKED = ("adapters", "envs", "scenarios")  # folders at the root that are insta
 ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.errors": (0.0, "base"),
     "hidiff.config": (0.0, "base"),
+    "hidiff.config_schema": (0.0, "base"),
     "hidiff.rng": (0.0, "base"),
     "hidiff.output": (0.0, "base"),
     "hidiff.units": (0.0, "base"),
     "hidiff.arrays": (0.0, "base"),
     "hidiff.home": (0.0, "base"),
+    "hidiff.prices": (0.0, "base"),
     "hidiff.checkpoint": (0.0, "base"),  # files and hashes; knows nothing of what the weights are for
     "hidiff.data": (0.5, "data"),
     "hidiff.diffusion": (1.0, "diffusion"),

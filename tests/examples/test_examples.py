@@ -70,3 +70,24 @@ def test_battery_schedule_is_best_and_costs_the_same_in_the_environment(tmp_path
     best = number_after("optimum, by the solver", text)
     assert number_after("optimum, replayed in the env", text) == best
     assert best <= number_after("rule: store every surplus", text) <= number_after("battery idle", text)
+
+
+@needs_model
+def test_scenario_study_keeps_fewer_scenarios_whose_probabilities_sum_to_one(tmp_path: Path) -> None:
+    text = run("04_scenario_study.py", "--homes", "2", "--scenarios", "3", folder=tmp_path)
+    assert "kept 2 of 3 scenarios" in text and "load_kw, pv_kw, temperature_c" in text
+    found = re.findall(r"^(s\d): probability (\S+), peak (\S+) kW", text, re.MULTILINE)
+    assert len(found) == 2 and sum(float(share) for _, share, _ in found) == pytest.approx(1, abs=0.01)
+    peaks = {name: float(peak) for name, _, peak in found}
+    worst = re.search(r"^\s*peak\s+(s\d)\s.*?(\d+\.\d+)\s+kW", text, re.MULTILINE)
+    assert worst and float(worst[2]) == pytest.approx(max(peaks.values()), abs=0.06)
+    assert peaks[worst[1]] == max(peaks.values())
+
+
+def test_the_study_file_is_one_that_the_builder_takes() -> None:
+    from hidiff.config import read_config
+    from hidiff.scenarios.study import Study
+
+    study = read_config(ROOT / "examples" / "study.yaml", Study)
+    assert len((ROOT / "examples" / "study.yaml").read_text(encoding="utf-8").splitlines()) <= 20
+    assert [group.name for group in study.population.groups] == ["families", "couples"]

@@ -271,6 +271,7 @@ PROMISED = {
     "report": "out force",
     "export": "to out force",
     "demo": "out homes seed force",
+    "scenarios": "help",
 }
 
 
