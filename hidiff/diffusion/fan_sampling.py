@@ -23,7 +23,7 @@ from hidiff.data.prepare import CLEARNESS, LOAD_OFFSET, TOKENS, Prepared
 from hidiff.data.solar import MAX_CLEARNESS
 from hidiff.data.weather import COLUMNS
 
-from . import distill, engine, identity
+from . import engine, identity
 from . import high as high_level
 from . import low as low_level
 from . import noise as noises
@@ -36,8 +36,7 @@ from .low import LowLevel, restore, standardise
 from .network import Transformer
 from .precondition import denoise
 from .samplers import SAMPLERS
-from .sampling import HIGH_STEPS, KNOWN_SLACK, SamplerConfig, filled_up
-from .schedules import karras
+from .sampling import KNOWN_SLACK, SamplerConfig, filled_up, schedule
 
 Array = NDArray[np.float32]
 KNOWN_DAYS = 56
@@ -73,17 +72,7 @@ class FanSampling:
         self.low, self.high, self.sampler, self.seed = low, high, sampler, seed
         self.grid, self.days, self.late, self.count = grid, days, late, len(weather)
         self.solve = SAMPLERS[sampler.solver]
-        if sampler.solver == "student":
-            self.low_sigmas, self.high_sigmas = (
-                torch.tensor(distill.SIGMAS[name], dtype=torch.float64) for name in ("low", "high")
-            )
-            networks = students["low"], students["high"]
-        else:
-            self.high_sigmas = karras(
-                HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max
-            )
-            self.low_sigmas = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
-            networks = low.network, high.network
+        self.low_sigmas, self.high_sigmas, networks = schedule(low, high, sampler, students)
         dtype = torch.bfloat16 if sampler.bf16 and is_bf16_fast() else torch.float32
         self.low_network, self.high_network = (network.for_sampling("cpu", dtype) for network in networks)
         paths = torch.from_numpy(weather)

@@ -149,6 +149,20 @@ def check_weather(weather: pd.DataFrame | None, span: Span) -> None:
         )
 
 
+def schedule(
+    low: LowLevel, high: HighLevel, sampler: SamplerConfig, students: Mapping[str, Transformer]
+) -> tuple[Tensor, Tensor, tuple[Transformer, Transformer]]:
+    """Noise levels of the low and the high level, and the networks that take them from one to the next."""
+    if sampler.solver == "student":
+        of_low, of_high = (
+            torch.tensor(distill.SIGMAS[name], dtype=torch.float64) for name in ("low", "high")
+        )
+        return of_low, of_high, (students["low"], students["high"])
+    of_high = karras(HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max)
+    of_low = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
+    return of_low, of_high, (low.network, high.network)
+
+
 class Sampling:
     """One call's shared parts: span, weather, sky, schedule; and the way of some homes to their traces.
 
@@ -187,17 +201,7 @@ class Sampling:
         self.clouds: dict[int, Array] = {}
         """Clouds that all homes share, of each window that was drawn so far."""
         self.solve = SAMPLERS[sampler.solver]
-        if sampler.solver == "student":
-            self.low_sigmas, self.high_sigmas = (
-                torch.tensor(distill.SIGMAS[name], dtype=torch.float64) for name in ("low", "high")
-            )
-            networks = students["low"], students["high"]
-        else:
-            self.high_sigmas = karras(
-                HIGH_STEPS * sampler.steps, high.config.sigma_min, high.config.sigma_max
-            )
-            self.low_sigmas = karras(sampler.steps, low.config.sigma_min, low.config.sigma_max)
-            networks = low.network, high.network
+        self.low_sigmas, self.high_sigmas, networks = schedule(low, high, sampler, students)
         is_bf16 = sampler.bf16 and (device != "cpu" or is_bf16_fast())
         dtype = torch.bfloat16 if is_bf16 else torch.float32
         self.low_network, self.high_network = (network.for_sampling(device, dtype) for network in networks)
