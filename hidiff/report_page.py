@@ -94,6 +94,8 @@ img { width: 100%; height: auto; display: block; }
 figcaption { color: #555; font-size: .9rem; margin-top: .35rem; }
 footer { margin-top: 3rem; padding-top: .9rem; border-top: 1px solid #d9dce0; color: #555;
   font-size: .86rem; }
+@media (max-width: 700px) { body { padding: 1.2rem 1rem 2rem; }
+  figure { overflow-x: auto; } figure img { width: 720px; max-width: none; } }
 @media print { body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; }
   h2 { break-after: avoid; } @page { margin: 14mm; } }
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -287,10 +288,13 @@ def _prices(study: Study, made: ScenarioSet) -> ScenarioSet:
         made = replace(made, scenarios=made.scenarios.assign(price_start=[start for _, start in laid]))
         channels["wholesale_price_per_kwh"] = _shared(wholesale)
     if study.tariff is not None:
-        bought = import_price_per_kwh(study.tariff, made.time, made.time_zone)
-        sold = export_price_per_kwh(study.tariff, made.time, made.time_zone)
-        channels["import_price_per_kwh"] = _shared(np.tile(bought, (len(made), 1)))
-        channels["export_price_per_kwh"] = _shared(np.tile(sold, (len(made), 1)))
+        spots: Iterable[NDArray[np.float64] | None] = (
+            [None] * len(made) if wholesale is None else wholesale.astype(np.float64)
+        )
+        clock = study.tariff, made.time, made.time_zone
+        prices = [(import_price_per_kwh(*clock, spot), export_price_per_kwh(*clock, spot)) for spot in spots]
+        channels["import_price_per_kwh"] = _shared(np.stack([bought for bought, _ in prices]))
+        channels["export_price_per_kwh"] = _shared(np.stack([sold for _, sold in prices]))
     if wholesale is not None and study.wholesale is not None and study.wholesale.margin_per_kwh is not None:
         channels["import_price_per_kwh"] = _shared(wholesale + study.wholesale.margin_per_kwh)
     return made.with_channels(channels)

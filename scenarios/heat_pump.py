@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from hidiff import cop
 from hidiff.data.solar import clear_sky, plane_irradiance
+from hidiff.rc_house import simulate
 
 from .heat_pump_houses import FACADES_DEG, SHARE_OF_LOAD_AS_HEAT, HeatPumpConfig, draw_houses, rc_house
-from .rc_house import simulate
 from .scenario_set import Channel, Rows, ScenarioSet, Values
 
-COP = (6.0801, -0.0941, 0.0005)
-"""COP of an air-source heat pump over the lift [K]: Ruhnau et al. 2019, doi:10.1038/s41597-019-0199-y."""
-SMALLEST_LIFT_K = 15.0
-SUPPLY_AIR_C = 35.0
-COLD_SUPPLY_AIR_C = 12.0
 LOSS_OF_CAPACITY_PER_K = 0.02
 """Share of the heating capacity lost per kelvin below 7 degC outdoors, down to `LEAST_CAPACITY`."""
 LEAST_CAPACITY = 0.4
@@ -46,21 +42,12 @@ class HeatDemand:
 def heating_cop(outdoor_c: ArrayLike, config: HeatPumpConfig | None = None) -> NDArray[np.float64]:
     """Heat over electricity at an outdoor temperature; defrosting and control are in ``efficiency``."""
     config = config or HeatPumpConfig()
-    outdoor = np.asarray(outdoor_c, dtype=np.float64)
-    sink = {"air": SUPPLY_AIR_C + 0 * outdoor, "floor": 30 - 0.5 * outdoor, "radiator": 40 - outdoor}
-    return _cop(sink[config.emitter] - outdoor) * config.efficiency
+    return cop.heating_cop(outdoor_c, efficiency=config.efficiency, emitter=config.emitter)
 
 
 def cooling_cop(outdoor_c: ArrayLike, config: HeatPumpConfig | None = None) -> NDArray[np.float64]:
-    """Cold over electricity: the same curve at the lift from supply air of 12 degC, 3.6 at 35 degC outdoors."""
-    config = config or HeatPumpConfig()
-    return _cop(np.asarray(outdoor_c, dtype=np.float64) - COLD_SUPPLY_AIR_C) * config.efficiency
-
-
-def _cop(lift_k: NDArray[np.float64]) -> NDArray[np.float64]:
-    # The parabola turns at 94 K; machines do not.
-    lift = np.clip(lift_k, SMALLEST_LIFT_K, -COP[1] / (2 * COP[2]))
-    return np.asarray(np.maximum(COP[0] + COP[1] * lift + COP[2] * lift**2, 1.0))
+    """Cold over electricity; see `hidiff.cop`."""
+    return cop.cooling_cop(outdoor_c, efficiency=(config or HeatPumpConfig()).efficiency)
 
 
 def facade_sun(time: pd.DatetimeIndex, clearness: ArrayLike, config: HeatPumpConfig) -> NDArray[np.float64]:

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hidiff.data.solar import SYDNEY_LATITUDE, SYDNEY_LONGITUDE
+from hidiff.rc_house import RCHouse
 from hidiff.rng import generator
-
-from .rc_house import RCHouse
 
 FACADES_DEG = (0.0, 90.0, 180.0, -90.0)
 """Directions of the windows: north, east, south, west."""

@@ -266,3 +266,13 @@ class Study:
     """Build a tree of the scenarios that are kept."""
     model: Path | None = None
     """Folder of the model; the shipped one by default."""
+
+    def __post_init__(self) -> None:
+        if self.tariff is None:
+            return
+        self.tariff.require_energy_only("a scenario set, which carries prices by the step,")
+        if self.tariff.needs_wholesale and self.wholesale is None:
+            raise ValueError(
+                "the tariff follows a wholesale price and the study has none; name its file under wholesale, or set "
+                "wholesale_multiplier and wholesale_export_multiplier to 0"
+            )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hidiff.data.calendars import is_holiday
 from hidiff.home import Battery, Tariff
-from hidiff.prices import import_price_per_kwh
+from hidiff.prices import export_price_per_kwh, import_price_per_kwh
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -54,12 +54,20 @@ class BatteryChoice:
             )
         if not 0 <= self.annual_cost_per_kwh < np.inf:
             raise ValueError(f"annual_cost_per_kwh is {self.annual_cost_per_kwh}; it must be at least 0")
-        prices = (self.tariff.import_price_per_kwh, *(p.price_per_kwh for p in self.tariff.periods))
-        if not 0 <= self.tariff.export_price_per_kwh <= min(prices):
+        self.tariff.require_energy_only("BatteryChoice")
+        if self.tariff.needs_wholesale:
             raise ValueError(
-                f"export_price_per_kwh is {self.tariff.export_price_per_kwh}; it must lie between 0 and the "
-                f"lowest import price {min(prices)}, or self-consumption is not what a home would do"
+                "the tariff follows a wholesale price, which BatteryChoice does not have; set wholesale_multiplier and "
+                "wholesale_export_multiplier to 0"
             )
+        prices = (self.tariff.import_price_per_kwh, *(p.price_per_kwh for p in self.tariff.periods))
+        sold = (self.tariff.export_price_per_kwh, *(p.price_per_kwh for p in self.tariff.export_periods))
+        for price in sold:
+            if not 0 <= price <= min(prices):
+                raise ValueError(
+                    f"export_price_per_kwh is {price}; it must lie between 0 and the lowest import price "
+                    f"{min(prices)}, or self-consumption is not what a home would do"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +139,7 @@ def yearly_cost(
     """
     net_kw = _net(load_kw, pv_kw, clock)
     price = import_price_per_kwh(choice.tariff, clock, str(clock.tz))
+    sale_price = export_price_per_kwh(choice.tariff, clock, str(clock.tz))
     sizes = np.array(choice.sizes_kwh)
     cost = np.empty((len(net_kw), len(sizes)))
     for home in range(0, len(net_kw), HOMES_AT_ONCE):
@@ -138,7 +147,7 @@ def yearly_cost(
         power, _ = battery_power(rows, sizes, choice.battery, dt_h=dt_h)
         exchange = rows.T[:, :, None] + power
         bought = np.tensordot(price, np.maximum(exchange, 0.0), axes=1)
-        sold = choice.tariff.export_price_per_kwh * np.maximum(-exchange, 0.0).sum(axis=0)
+        sold = np.tensordot(sale_price, np.maximum(-exchange, 0.0), axes=1)
         cost[home : home + HOMES_AT_ONCE] = (bought - sold) * dt_h
     days = len(clock) * dt_h / 24
     cost += choice.tariff.daily_charge * days

@@ -171,3 +171,23 @@ def test_what_is_there_is_not_overwritten(homes_folder: Path, tmp_path: Path) ->
         build(study, tmp_path / "set")
     build(replace(study, scenarios=replace(study.scenarios, count=2)), tmp_path / "set", force=True)
     assert len(open_scenarios(tmp_path / "set")) == 2
+
+
+def test_a_wholesale_tariff_makes_prices_of_each_scenario_and_demand_is_refused(
+    homes_folder: Path, prices: Path
+) -> None:
+    asked: dict[str, object] = {
+        "wholesale_multiplier": 1.1,
+        "export_price_per_kwh": 0.02,
+        "wholesale_export_multiplier": 0.5,
+        "export_periods": [{"price_per_kwh": 0.1, "start_h": 0, "end_h": 24}],
+    }
+    tariff = read_config(asked, Tariff)
+    made = scenarios_of(bootstrap_study(homes_folder, tariff=tariff, wholesale=Wholesale(file=prices)))
+    spot = made["wholesale_price_per_kwh"].astype(float)
+    np.testing.assert_allclose(made["import_price_per_kwh"], 0.3 + 1.1 * spot, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(made["export_price_per_kwh"], 0.1 + 0.5 * spot, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="the study has none; name its file"):
+        bootstrap_study(homes_folder, tariff=tariff)
+    with pytest.raises(ValueError, match=r"tariff has demand=\(DemandCharge"):
+        read_config({"tariff": {"demand": [{"price_per_kw": 10.0, "months_back": 12}]}}, Study)

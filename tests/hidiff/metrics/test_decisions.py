@@ -8,7 +8,7 @@ import pytest
 
 from hidiff.data.traces import Traces
 from hidiff.envs import HomeEnv, self_consumption, simulate
-from hidiff.home import Battery, Home, Tariff
+from hidiff.home import Battery, Home, Period, Tariff
 from hidiff.metrics import decisions
 from hidiff.metrics.decisions import BatteryChoice, ImbalancePrices
 
@@ -44,10 +44,14 @@ def test_every_battery_keeps_its_energy_its_power_and_its_window() -> None:
     assert (np.abs(power) <= np.abs(surplus) + 1e-12).all()
 
 
-def test_the_cost_is_that_of_the_environment_under_the_same_rule() -> None:
+EVENING = Period(price_per_kwh=0.15, start_h=16, end_h=21)
+
+
+@pytest.mark.parametrize("tariff", [Tariff.time_of_use(), Tariff(export_periods=(EVENING,))])
+def test_the_cost_is_that_of_the_environment_under_the_same_rule(tariff: Tariff) -> None:
     load_kw, pv_kw = homes()
     battery = replace(BATTERY, capacity_kwh=6.0, charge_max_kw=1.5, discharge_max_kw=2.0)
-    choice = BatteryChoice(sizes_kwh=(0, 6), battery=battery, annual_cost_per_kwh=0)
+    choice = BatteryChoice(sizes_kwh=(0, 6), battery=battery, annual_cost_per_kwh=0, tariff=tariff)
     cost = decisions.yearly_cost(load_kw, pv_kw, CLOCK, choice, dt_h=0.5)
     table = pd.DataFrame({"pv_capacity_kwp": [3.0] * 3}, index=pd.Index(list("abc"), name="home"))
     traces = Traces(load_kw, pv_kw, TIME, table, ZONE)
@@ -134,6 +138,12 @@ def test_what_cannot_be_decided_is_refused() -> None:
     load_kw, pv_kw = homes()
     with pytest.raises(ValueError, match=r"lowest import price 0\.22"):
         BatteryChoice(tariff=Tariff.time_of_use(export_price_per_kwh=0.3))
+    with pytest.raises(ValueError, match=r"export_price_per_kwh is 0\.15; .* lowest import price 0\.1"):
+        BatteryChoice(tariff=Tariff(import_price_per_kwh=0.1, export_periods=(EVENING,)))
+    with pytest.raises(ValueError, match=r"BatteryChoice counts .* has demand="):
+        BatteryChoice(tariff=Tariff.with_demand())
+    with pytest.raises(ValueError, match="which BatteryChoice does not have"):
+        BatteryChoice(tariff=Tariff.wholesale())
     with pytest.raises(ValueError, match="sizes_kwh"):
         BatteryChoice(sizes_kwh=(0.0, float("nan")))
     with pytest.raises(ValueError, match="annual_cost_per_kwh is nan"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hidiff.scenarios.rc_house import RCHouse, simulate
+from hidiff.rc_house import RCHouse, simulate
 
 HOUSE = RCHouse(
     air_to_outdoor_kw_per_k=[0.10, 0.2],
