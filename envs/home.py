@@ -1,8 +1,9 @@
-"""``HomeEnv``: one home with load, PV, a battery and a tariff, as a Gymnasium environment."""
+"""``HomeEnv``: one home with load, PV, devices and a tariff, as a Gymnasium environment."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -13,30 +14,37 @@ from numpy.typing import NDArray
 from hidiff.data.traces import Traces
 from hidiff.home import Home
 
-from .physics.battery import charge, feasible_power, power_span
-from .physics.connection import battery_window, settle
+from . import core
+from .actions import action_space, shares_of
+from .checks import check_power, check_span, check_step
+from .clock import Clock
+from .episode import Episode
+from .exogenous import device_exogenous
+from .forecasts import Forecast, forecasts
+from .meter import MeterState, meter_step, start_meter
+from .observation import CALENDAR_H, POWER_BOUND_KW, PRICE_BOUND_PER_KWH, departures, features
+from .ops import FLOATS
+from .parameters import one_home
+from .record import Kept, before_start, record
 from .rules import HomeState
-from .sources import TraceSource, Window
-from .tariffs import energy_cost, export_price_per_kwh, import_price_per_kwh, local_clock
-
-POWER_BOUND_KW = 100.0
-"""Largest load and PV that the observation space covers [kW]."""
-PRICE_BOUND_PER_KWH = 100.0
-"""Largest price, up or down, that the observation space covers [currency/kWh]."""
-SOC_COLUMN = 5
+from .sources import Source, TraceSource, Window
+from .sources_given import own_arrays
 
 Observation = NDArray[np.float32]
+Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 
 
-class HomeEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """Run the battery of one home so that its bill is small.
+class HomeEnv(gymnasium.Env[Observation, Any]):
+    """Run the devices of one home so that its bill is small and its people are served.
 
-    Within a step, load, PV and battery are constant; the inverter curtails PV where the export limit asks for
+    Within a step, load, PV and devices are constant; the inverter curtails PV where the export limit asks for
     it or where the prices reward it (see ``physics.connection.settle``). The energies of every step balance:
-    ``load + battery + export = import + pv_used``.
+    ``demand + export = import + pv_used``, where the demand is the load and all devices.
 
     Observation:
-        ``Box(10 + look_ahead_steps, float32)``; load and PV are those of the step that is about to run.
+        ``Box(float32)``, 10 + ``look_ahead_steps`` numbers for a home with a battery only; ``feature_table()``
+        lists all of them for the home at hand. Load and PV are those of the step that is about to run; times are
+        those of the local clock.
 
         ===== ============================== ============= ===== =====
         index name                           unit          low   high
@@ -52,39 +60,54 @@ class HomeEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         10 …  import price, 1 … steps ahead  currency/kWh  -100  100
         ===== ============================== ============= ===== =====
 
-        Times are those of the local clock.
+        Then, where the home has them: of the car its charge, whether it is at home, the hours to its next departure
+        (up to 48) and the energy of that trip; of the house five temperatures; the tank's fill; of each appliance
+        how long its start may wait (-1: nothing waits) and how long it still runs; of a tariff the peaks and the
+        import of the billing month.
 
     Action:
-        ``Box(-1, 1, (1,), float32)``: battery power as a share of its largest charge power (> 0) or discharge
+        ``Box(-1, 1, float32)``, one number for the battery and one for each other device, in the order car, heat
+        pump, tank, appliances. For battery and car it is a share of the largest charge power (> 0) or discharge
         power (< 0); without a power limit the share is of the power that fills or empties the battery within
-        one step. What the state of charge or a limit of the connection does not allow is cut off; ``info``
-        reports ``requested_kw`` and ``battery_kw`` (applied). A home without a battery accepts actions that
-        do nothing.
+        one step. The heat pump heats (> 0) or cools (< 0) at a share of its power; the tank is heated at a share
+        (> 0) or off; an appliance that waits starts above 0. What a device's state or a limit of the connection
+        does not allow is cut off; ``info`` reports what was applied, and ``requested_kw`` of the battery. A home
+        without a battery accepts actions that do nothing.
 
     Reward:
-        ``-(cost + penalty) + end_value``, a Python float.
-        ``cost = (import_kw * import_price - export_kw * export_price) * dt_h + daily_charge * dt_h / 24``:
-        summed over the episode it is the bill. ``penalty = limit_penalty_per_kwh * excess_kw * dt_h`` counts
+        ``-(cost + wear_cost + service_cost + discomfort_cost + penalty) + end_value``, a Python float.
+        ``cost``, summed over the episode, is the bill. ``wear_cost`` pays for the battery's fade, ``service_cost``
+        for energy that a trip or a draw of hot water lacked, ``discomfort_cost`` for temperatures outside their
+        bounds. ``penalty = limit_penalty_per_kwh * excess_kw * dt_h`` counts
         import above ``import_limit_kw`` (a load that neither PV nor the battery covered: it is still supplied
         and paid for), or export above ``export_limit_kw`` (only PV that cannot be curtailed). ``end_value``
-        is 0 until the last step, then ``end_value_per_kwh * (energy stored now - energy at the start)``, so
-        that emptying the battery earns nothing.
+        is 0 until the last step, then it pays for the energy gained in battery, car and tank since the start, so that
+        emptying them earns nothing.
 
     Start:
-        A random home and a random local midnight from which the whole episode has measurements; the battery
-        stands at ``soc_initial``. ``reset(options={"home": name, "start": stamp})`` names either or both.
+        A random home and a random local midnight from which the whole episode has measurements; the devices
+        stand at their initial states. ``reset(options={"home": name, "start": stamp})`` names either or both;
+        ``info["episode"]`` given back as ``options={"episode": …}`` replays an episode, whatever the source;
+        ``options={"exogenous": {"load_kw": …, "pv_kw": …}, "start": stamp}`` runs an episode of your own arrays.
 
     End:
         Truncated after ``episode_days`` of 24 h; never terminated.
 
     Arguments:
         traces: load and PV to draw episodes from; None makes synthetic homes (no download).
-        home: battery, tariff, PV and limits; the default is a 13.5 kWh battery on a time-of-use tariff.
+        source: where episodes come from instead of traces: see `hidiff.envs.sources`; its windows say how long an
+            episode is.
+        home: devices, tariff, PV and limits; the default is a 13.5 kWh battery on a time-of-use tariff.
         episode_days: length of an episode [days of 24 h].
         look_ahead_steps: import prices shown beyond the present one.
-        end_value_per_kwh: worth of stored energy at the end [currency/kWh]; None takes the episode's mean
-            import price times the discharge efficiency, 0 lets the battery be emptied for free.
+        end_value_per_kwh: worth of energy stored at the end [currency/kWh]; None takes the episode's mean
+            import price times the discharge efficiency, 0 lets the stores be emptied for free.
         limit_penalty_per_kwh: penalty for energy above a limit of the connection [currency/kWh].
+        forecast: what is told of the coming load and PV: see `hidiff.envs.forecasts`; None tells nothing.
+        levels: None: actions are continuous; a number >= 2: each is one of so many even levels from -1 to 1, as
+            ``Discrete(levels)`` for one device and ``MultiDiscrete`` for several.
+        render_mode: "rgb_array" draws the local day in progress and the one before it, ``(600, 800, 3)``.
+        check: raise where a step breaks the account of energy or a bound; for tests.
 
     Versions:
         v0: first version.
@@ -93,25 +116,31 @@ class HomeEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         ValueError: traces shorter than an episode, or values beyond the bounds of the observation.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's own form)
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's own form)
+        "render_modes": ["rgb_array"], "render_fps": 10,
+    }  # fmt: skip
 
     def __init__(
         self,
         traces: Traces | None = None,
         home: Home | None = None,
         *,
+        source: Source | None = None,
         episode_days: float = 7,
         look_ahead_steps: int = 16,
         end_value_per_kwh: float | None = None,
         limit_penalty_per_kwh: float = 10.0,
-        render_mode: None = None,
+        render_mode: str | None = None,
+        forecast: Forecast | None = None,
+        levels: int | None = None,
+        check: bool = False,
     ) -> None:
-        if traces is None:
-            from hidiff.data.synthetic import synthetic_homes
-
-            traces = synthetic_homes(4, 35)
         if not 0 < episode_days < math.inf:
             raise ValueError(f"episode_days is {episode_days}; it must be above 0 and finite")
+        if source is not None and traces is not None:
+            raise ValueError(
+                "traces and source are both given; the source alone says where episodes come from"
+            )
         if not look_ahead_steps >= 0:
             raise ValueError(f"look_ahead_steps is {look_ahead_steps}; it must be at least 0")
         if not 0 <= limit_penalty_per_kwh < math.inf:
@@ -120,203 +149,331 @@ class HomeEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             )
         if end_value_per_kwh is not None and not math.isfinite(end_value_per_kwh):
             raise ValueError(f"end_value_per_kwh is {end_value_per_kwh}; it must be finite, or None")
-        if render_mode is not None:
-            raise ValueError(f"render_mode is {render_mode!r}; HomeEnv draws nothing, use None")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is {render_mode!r}; use None or 'rgb_array'")
         self.home = Home() if home is None else home
-        self.dt_h = traces.dt_h
-        self.source = TraceSource(traces, round(episode_days * 24 / self.dt_h))
+        if source is None:
+            if traces is None:
+                from hidiff.data.synthetic import synthetic_homes
+
+                traces = synthetic_homes(4, 35)
+            source = TraceSource(traces, round(episode_days * 24 / traces.dt_h))
+            check_power(self.home, traces)
+        self.source: Source = source
+        self.dt_h = source.dt_h
         self.render_mode = render_mode
-        self._end_value_per_kwh = end_value_per_kwh
+        self._look_ahead_steps = look_ahead_steps
+        self._asked_end_value = end_value_per_kwh
         self._limit_penalty_per_kwh = limit_penalty_per_kwh
-        battery = self.home.battery
-        self._span_kw = (0.0, 0.0) if battery is None else power_span(battery, dt_h=self.dt_h)
-        self._day_share = self.home.tariff.daily_charge * self.dt_h / 24
-        self._clock = self._clock_features(traces, look_ahead_steps)
-        self._check_bounds(traces)
+        self._check = check
+        self.parameters = one_home(self.home, dt_h=self.dt_h)
+        self._forecast = forecast
+        self._clocks: dict[tuple[int, int], Clock] = {}
 
-        power, price = [POWER_BOUND_KW] * 2, [PRICE_BOUND_PER_KWH] * (2 + look_ahead_steps)
-        high = np.array([1, 1, 1, 1, 1, 1, *power, *price], np.float32)
-        low = np.array([-1, -1, -1, -1, 0, 0, 0, 0, *(-value for value in price)], np.float32)
+        self._features = features(
+            self.parameters, look_ahead_steps=look_ahead_steps, demand_charges=len(self.home.tariff.demand),
+            has_blocks=bool(self.home.tariff.blocks), forecast_steps=forecast.horizon_steps if forecast else 0,
+        )  # fmt: skip
+        low = np.array([feature.low for feature in self._features], np.float32)
+        high = np.array([feature.high for feature in self._features], np.float32)
         self.observation_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self.action_names = core.action_names(self.parameters)
+        self._levels = levels
+        self.action_space = action_space(len(self.action_names), levels)
+        self._place = {feature.name: place for place, feature in enumerate(self._features)}
         self._step = self._steps = 0
+        self._kept: list[Kept] = []
 
-    def _clock_features(self, traces: Traces, look_ahead_steps: int) -> NDArray[np.float64]:
-        """What follows from the clock alone, ``(step, feature)``; one step more than the traces have."""
-        gap = pd.Timedelta(hours=self.dt_h)
-        count = len(traces.time) + 1  # the observation after the last step has a clock and a price as well
-        time = pd.date_range(traces.time[0], periods=count + look_ahead_steps, freq=gap)
-        local = local_clock(time, traces.time_zone)[:count]
-        day = 2 * np.pi * np.asarray(local.hour + local.minute / 60) / 24
-        year = 2 * np.pi * np.asarray(local.day_of_year - 1) / 366
-        weekend = np.asarray(local.day_of_week >= 5, float)
-        prices = import_price_per_kwh(self.home.tariff, time, traces.time_zone)
-        ahead = np.lib.stride_tricks.sliding_window_view(prices, look_ahead_steps + 1)
-        export = export_price_per_kwh(self.home.tariff, time[:count], traces.time_zone)
-        angles = [np.sin(day), np.cos(day), np.sin(year), np.cos(year)]
-        return np.column_stack([*angles, weekend, export, ahead])
-
-    def _check_bounds(self, traces: Traces) -> None:
-        scale = self.home.pv_capacity_kwp
-        pv_kw = traces.pv_kw
-        if scale is not None:
-            pv_kw = pv_kw * np.array([[self.home.pv_scale(kwp)] for kwp in traces.homes["pv_capacity_kwp"]])
-        for name, power_kw in (("load_kw", traces.load_kw), ("pv_kw", pv_kw)):
-            worst = float(np.nanmax(power_kw)), float(np.nanmin(power_kw))
-            if not (worst[0] <= POWER_BOUND_KW and worst[1] >= 0):
-                raise ValueError(
-                    f"{name} runs from {worst[1]:.3g} to {worst[0]:.3g} kW, outside 0 to {POWER_BOUND_KW:g} "
-                    "kW; repair the traces, or leave out the homes that are no households"
-                )
-        price = float(np.abs(self._clock[:, SOC_COLUMN:]).max())
-        if price > PRICE_BOUND_PER_KWH:
-            raise ValueError(
-                f"a price of {price} per kWh lies beyond {PRICE_BOUND_PER_KWH:g}; use a larger currency unit"
-            )
+    def feature_table(self) -> pd.DataFrame:
+        """Name, unit and bounds of every number of the observation."""
+        return pd.DataFrame(self._features)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; ``options`` may hold ``home`` (a name) and ``start`` (a stamp).
+        """Start an episode; ``options`` may hold ``home``, ``start``, ``episode`` and ``exogenous``.
 
         Raises:
             ValueError: an unknown option or home, or a start without a whole episode behind it.
         """
         super().reset(seed=seed)
-        options = options or {}
-        unknown = sorted(set(options) - {"home", "start"})
+        options = dict(options or {})
+        unknown = sorted(set(options) - {"home", "start", "episode", "exogenous"})
         if unknown:
-            raise ValueError(f"unknown option {unknown[0]!r}; reset takes 'home' and 'start'")
-        self._begin(self.source.draw(self.np_random, home=options.get("home"), start=options.get("start")))
-        return self._observation(), {"home": self.window.home, "start": self.time[0].isoformat()}
+            raise ValueError(
+                f"unknown option {unknown[0]!r}; reset takes 'home', 'start', 'episode' and 'exogenous'"
+            )
+        source, given = self.source, options.pop("exogenous", None)
+        if given is not None:
+            if not {"load_kw"} <= set(given) or "start" not in options:
+                raise ValueError("an episode of your own needs exogenous['load_kw'] and the option 'start'")
+            source = own_arrays(given, options.pop("start"), self.dt_h)
+        self._begin(source.draw(self.np_random, **options))
+        window = self.window
+        return self._observation(), {
+            "home": window.home, "start": self.time[0].isoformat(), "episode": window.episode
+        }  # fmt: skip
+
+    def _clock_of(self, window: Window) -> tuple[Clock, int]:
+        """Calendar and prices of a window, and where it begins in them."""
+        wholesale = window.given.get("wholesale_per_kwh")
+        if wholesale is not None or len(window.record_time) == window.steps:
+            return self._new_clock(window.time, window.time_zone, wholesale), 0
+        record = window.record_time
+        key = record[0].value, len(record)
+        if key not in self._clocks:
+            self._clocks[key] = self._new_clock(record, window.time_zone, None)
+        return self._clocks[key], window.first
+
+    def _new_clock(self, time: pd.DatetimeIndex, time_zone: str, wholesale: Any) -> Clock:
+        clock = Clock(
+            self.home.tariff, time, time_zone, ahead=self._look_ahead_steps, wholesale_per_kwh=wholesale
+        )
+        series = clock.series
+        price = float(max(np.abs(series.import_price).max(), np.abs(series.export_price).max()))
+        if price > PRICE_BOUND_PER_KWH:
+            raise ValueError(
+                f"a price of {price} per kWh lies beyond {PRICE_BOUND_PER_KWH:g}; use a larger currency unit"
+            )
+        return clock
 
     def _begin(self, window: Window) -> None:
-        """Lay the window's load, PV and prices out as plain floats, which is what keeps a step fast."""
-        traces = self.source.traces
-        span = slice(window.first, window.first + window.steps)
-        self.window = window
-        self.time: pd.DatetimeIndex = traces.time[span]
-        pv_scale = self.home.pv_scale(float(traces.homes["pv_capacity_kwp"].iloc[window.row]))
-        load_kw = traces.load_kw[window.row, span].astype(float)
-        pv_kw = traces.pv_kw[window.row, span].astype(float) * pv_scale
-        clock = self._clock[span]
-        self._rows = self._observations(window, pv_scale)
-        self._load_kw, self._pv_kw = load_kw.tolist(), pv_kw.tolist()
-        self._export_price, self._import_price = clock[:, 5].tolist(), clock[:, 6].tolist()
-        battery = self.home.battery
-        self._energy_kwh = 0.0 if battery is None else battery.soc_initial * battery.capacity_kwh
-        self._energy_start_kwh = self._energy_kwh
-        if self._end_value_per_kwh is not None:
-            self._worth_per_kwh = self._end_value_per_kwh
+        """Lay the episode out as plain floats, which is what keeps a step fast."""
+        clock, first = self._clock_of(window)
+        span = slice(first, first + window.steps)
+        self.window, self._clock = window, clock
+        self.time: pd.DatetimeIndex = window.time
+        pv_scale = self.home.pv_scale(window.pv_capacity_kwp)
+        series = {"load_kw": window.load_kw.astype(float), "pv_kw": window.pv_kw.astype(float) * pv_scale}
+        check_span(series, window.home)
+        # the calendar of the car, and what is seen after the last step, reach beyond the window
+        beyond = 0 if window.given else len(window.record_time) - window.first - window.steps
+        longer = replace(window, steps=window.steps + min(beyond, round(CALENDAR_H / self.dt_h) + 1))
+        found = device_exogenous(self.home, longer)
+        series |= {name: values[: window.steps] for name, values in found.items()}
+        series["import_price"] = np.asarray(window.given.get("import_price", clock.import_price[span]))
+        series["export_price"] = np.asarray(window.given.get("export_price", clock.export_price[span]))
+        self.series: dict[str, NDArray[np.float64]] = series
+        """What the episode brings from outside, by the names of `hidiff.envs.core.Exogenous`, ``(step,)``."""
+        self._may_be_negative = bool((series["import_price"] < 0).any() or (series["export_price"] < 0).any())
+        self._outside = self._lay_out(series)
+        self._rows = self._observations(window, clock, first, found)
+        marks = clock.series.is_month_start[span].copy()
+        marks[0] = 1.0
+        self._month_start = marks.tolist()
+        self._demand_window = clock.series.in_demand_window[:, span].T.tolist()
+        self._state = self._start = core.start(self.parameters)
+        self._kept = []
+        self._meter: MeterState = start_meter(self.home.tariff)
+        self._start_kwh = self._stored_kwh()
+        if self._asked_end_value is not None:
+            self.end_value_per_kwh = self._asked_end_value
         else:
-            efficiency = 0.0 if battery is None else battery.efficiency_discharge
-            self._worth_per_kwh = float(clock[:, 6].mean()) * efficiency
+            self.end_value_per_kwh = float(series["import_price"].mean()) * self.parameters.store_efficiency
         self._step, self._steps = 0, window.steps
 
-    def _observations(self, window: Window, pv_scale: float) -> Observation:
-        """Observations of the window and the step after it, ``(step + 1, feature)``, state of charge left 0.
+    def _lay_out(self, series: dict[str, NDArray[np.float64]]) -> list[core.Exogenous]:
+        """One tuple of floats a step."""
+        count = len(series["load_kw"])
+        missing = core.Exogenous._field_defaults
+        columns = []
+        for name in core.Exogenous._fields:
+            if name == "appliance_request":
+                requests = series.get(name, np.zeros((count, len(self.home.appliances))))
+                columns.append([tuple(row) for row in requests.tolist()])
+            else:
+                columns.append(series[name].tolist() if name in series else [missing[name]] * count)
+        return list(map(core.Exogenous._make, zip(*columns, strict=True)))
 
-        Where the traces end with the window, or have a gap there, the last load and PV stand in.
+    def _observations(
+        self, window: Window, clock: Clock, first: int, found: dict[str, NDArray[np.float64]]
+    ) -> Observation:
+        """What is known of the window's observations at its start, ``(step + 1, feature)``; states are left 0.
+
+        Where the record ends with the window, or has a gap there, the last load and PV stand in.
         """
-        traces = self.source.traces
-        steps = np.arange(window.first, window.first + window.steps + 1)
-        known = np.minimum(steps, len(traces.time) - 1)
-        load_kw = traces.load_kw[window.row, known]
-        pv_kw = traces.pv_kw[window.row, known] * pv_scale
-        power_kw = np.stack([load_kw, pv_kw], axis=1)
-        if np.isnan(power_kw[-1]).any():
-            power_kw[-1] = power_kw[-2]
-        clock = self._clock[steps]
-        soc = np.zeros(len(steps))
-        return np.column_stack([clock[:, :5], soc, power_kw, clock[:, 5:]]).astype(np.float32)
+        place, series = self._place, self.series
+        steps = np.arange(first, first + window.steps + 1)
+        rows = np.zeros((len(steps), len(self._features)), np.float32)
+        rows[:, :5] = clock.calendar[steps]
+        rows[:, place["export price"]] = clock.export_price[steps]
+        now = place["import price"]
+        rows[:, now : now + 1 + self._look_ahead_steps] = clock.import_prices_ahead[steps]
+        if "import_price" in window.given:  # a scenario's prices: the last one stands for what comes after
+            after = np.full(self._look_ahead_steps + 1, series["import_price"][-1])
+            shown = np.concatenate([series["import_price"], after])
+            rows[:, now : now + 1 + self._look_ahead_steps] = np.lib.stride_tricks.sliding_window_view(
+                shown, self._look_ahead_steps + 1
+            )
+        if "export_price" in window.given:
+            rows[:, place["export price"]] = np.append(series["export_price"], series["export_price"][-1])
+        for name, power_kw in (("load", series["load_kw"]), ("PV available", series["pv_kw"])):
+            rows[:-1, place[name]] = power_kw
+            rows[-1, place[name]] = power_kw[-1]
+        last = window.first + window.steps
+        if last < len(window.record_time):
+            load_kw, pv_kw = window.record_load_kw[last], window.record_pv_kw[last]
+            if np.isfinite(load_kw) and np.isfinite(pv_kw):
+                rows[-1, place["load"]] = load_kw
+                rows[-1, place["PV available"]] = pv_kw * self.home.pv_scale(window.pv_capacity_kwp)
+        if self._forecast:
+            told, horizon = forecasts(self._forecast, window), self._forecast.horizon_steps
+            load, pv = place["forecast load, 1 ahead"], place["forecast PV, 1 ahead"]
+            scale = self.home.pv_scale(window.pv_capacity_kwp)
+            rows[:-1, load : load + horizon] = np.clip(told["load_kw"], 0, POWER_BOUND_KW)
+            rows[:-1, pv : pv + horizon] = np.clip(told["pv_kw"] * scale, 0, POWER_BOUND_KW)
+            rows[-1, load : load + horizon] = rows[-2, load : load + horizon]
+            rows[-1, pv : pv + horizon] = rows[-2, pv : pv + horizon]
+        # one value a row; the last one stands for what the record does not hold
+        later = {name: np.append(values, values[-1:], axis=0)[: len(rows)] for name, values in found.items()}
+        if self.home.car:
+            leaves_h, trip_kwh = departures(found["car_is_home"], found["car_trip_kwh"], self.dt_h)
+            rows[:, place["car: at home"]] = later["car_is_home"]
+            rows[:, place["car: next departure in"]] = leaves_h[: len(rows)]
+            rows[:, place["car: energy of the next trip"]] = trip_kwh[: len(rows)]
+        if self.home.heat_pump:
+            seen = {"outdoors": "outdoor_c", "too cold below": "low_c", "too warm above": "high_c"}
+            for name, column in seen.items():
+                rows[:, place[f"house: {name}"]] = later[column]
+        return rows
 
     @property
     def load_kw(self) -> NDArray[np.float64]:
         """Load of the present episode, ``(step,)`` [kW]."""
-        return np.array(self._load_kw)
+        return self.series["load_kw"].copy()
 
     @property
     def pv_kw(self) -> NDArray[np.float64]:
         """PV available in the present episode, scaled to the home, ``(step,)`` [kW]."""
-        return np.array(self._pv_kw)
+        return self.series["pv_kw"].copy()
+
+    @property
+    def episode(self) -> Episode:
+        """The record of the present episode so far; for indicators and reports.
+
+        Raises:
+            ResetNeeded: no step was made.
+        """
+        if not self._kept:
+            raise gymnasium.error.ResetNeeded("nothing has happened yet; call reset() and step() first")
+        return record(self._kept, self.series, self.window, self.home, self.dt_h, start=self._start)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The local day in progress and the one before it; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        from .render import DAYS_SHOWN, frame  # matplotlib, which only a picture needs
+
+        if self._kept:
+            first = max(len(self._kept) - round(24 * DAYS_SHOWN / self.dt_h), 0)
+            shown = record(
+                self._kept[first:], self.series, self.window, self.home, self.dt_h, start=self._start, first=first
+            )  # fmt: skip
+        elif self._steps:
+            shown = before_start(self.series, self.window, self.home, self.dt_h, self._start)
+        else:
+            raise gymnasium.error.ResetNeeded("there is nothing to draw yet; call reset() first")
+        return frame(shown, self.home)
 
     @property
     def state(self) -> HomeState:
         """What a rule sees at the step that is about to run."""
         self._check_running()
         t = self._step
+        outside = self._outside[t]
+        day = slice(t, t + round(24 / self.dt_h))
         return HomeState(
-            self._load_kw[t], self._pv_kw[t], self._energy_kwh, self._import_price[t], self._export_price[t]
-        )
+            outside.load_kw, outside.pv_kw, self._state.battery_kwh, outside.import_price, outside.export_price,
+            self.series["import_price"][day].tolist(), self._state, outside, self.parameters, self.dt_h,
+        )  # fmt: skip
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the present episode that have run."""
+        return self._step
+
+    @property
+    def meter(self) -> MeterState:
+        """What the tariff has counted so far."""
+        return self._meter
 
     def _check_running(self) -> None:
         if self._step >= self._steps:
             raise gymnasium.error.ResetNeeded("no episode is running; call reset() first")
 
+    def _stored_kwh(self) -> float:
+        """Electric energy that the stores stand for [kWh]."""
+        state, home = self._state, self.parameters
+        tank_kwh = state.tank_kwh / home.tank.cop if home.tank else 0.0
+        return float(state.battery_kwh + state.car_kwh + tank_kwh)
+
     def _observation(self) -> Observation:
         row: Observation = self._rows[self._step].copy()
-        if self.home.battery is not None:
-            row[SOC_COLUMN] = self._energy_kwh / self.home.battery.capacity_kwh
+        state, home, place = self._state, self.parameters, self._place
+        if home.battery:
+            row[5] = state.battery_kwh / home.battery.usable_kwh
+        if home.car:
+            row[place["car: state of charge"]] = state.car_kwh / home.car.usable_kwh
+        if home.heat_pump:
+            row[place["house: air indoors"]], row[place["house: structure"]] = state.air_c, state.mass_c
+        if home.tank:
+            span_kwh = home.tank.heat_max_kwh - home.tank.heat_min_kwh
+            row[place["tank: fill"]] = (state.tank_kwh - home.tank.heat_min_kwh) / span_kwh
+        for number, (waiting_h, running_h) in enumerate(zip(state.waiting_h, state.running_h, strict=True)):
+            row[place[f"appliance {number}: start may wait"]] = waiting_h
+            row[place[f"appliance {number}: runs for"]] = running_h
+        for number, demand in enumerate(self._meter.demand):
+            row[place[f"peak of the month, demand charge {number}"]] = demand.peaks_kw[0]
+        if self.home.tariff.blocks:
+            row[place["import of the month"]] = self._meter.import_kwh
         return row
 
-    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Run one step at a share of the battery's power.
+    def step(self, action: Any) -> Step:
+        """Run one step at shares of the devices' powers.
 
         Raises:
-            ValueError: an action outside -1 to 1, or not one number.
+            ValueError: an action outside -1 to 1, or not one number a device.
         """
-        share = float(action[0])
-        if len(action) != 1 or not -1.0 <= share <= 1.0:
-            raise ValueError(f"action is {action}; it must be one number from -1 to 1, so clip it first")
-        return self.step_power(share * (self._span_kw[0] if share > 0 else self._span_kw[1]))
+        shares = action.tolist() if self._levels is None else shares_of(action, self._levels).tolist()
+        count = len(self.action_names)
+        if len(shares) != count or not all(-1.0 <= share <= 1.0 for share in shares):
+            expected = "one number" if count == 1 else f"{count} numbers ({', '.join(self.action_names)})"
+            raise ValueError(f"action is {action}; it must be {expected} from -1 to 1, so clip it first")
+        return self.step_request(core.request(shares, self.parameters, FLOATS))
 
-    def step_power(self, power_kw: float) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Run one step at a battery power in kW, > 0 charges; what is not possible is cut off and reported.
+    def step_power(self, power_kw: float) -> Step:
+        """Run one step at a battery power in kW, > 0 charges; other devices stay off."""
+        return self.step_request(core.Request(power_kw, start=(0.0,) * len(self.home.appliances)))
+
+    def step_request(self, asked: core.Request) -> Step:
+        """Run one step at powers in kW; what is not possible is cut off and reported.
 
         Raises:
             ValueError: a power that is not a finite number.
             ResetNeeded: no episode is running.
         """
         self._check_running()
-        if not math.isfinite(power_kw):
-            raise ValueError(f"battery power is {power_kw} kW; it must be finite")
-        t, dt_h, home, battery = self._step, self.dt_h, self.home, self.home.battery
-        load_kw, pv_kw = self._load_kw[t], self._pv_kw[t]
-        applied_kw = 0.0
-        if battery is not None:
-            low_kw, high_kw = feasible_power(self._energy_kwh, battery, dt_h=dt_h)
-            open_low_kw, open_high_kw = battery_window(load_kw, pv_kw, home)
-            applied_kw = min(max(power_kw, low_kw, open_low_kw), high_kw, open_high_kw)
-            self._energy_kwh = charge(self._energy_kwh, applied_kw, battery, dt_h=dt_h)
-        import_price, export_price = self._import_price[t], self._export_price[t]
-        flows = settle(
-            load_kw + applied_kw,
-            pv_kw,
-            home,
-            import_price_per_kwh=import_price,
-            export_price_per_kwh=export_price,
+        if not math.isfinite(asked.battery_kw + asked.car_kw + asked.heat_pump_kw + asked.tank_kw):
+            raise ValueError(f"the request is {asked}; powers must be finite")
+        t, dt_h, before = self._step, self.dt_h, self._state
+        outside = self._outside[t]
+        self._state, happened = core.step(
+            before, asked, outside, self.parameters, dt_h, FLOATS, may_be_negative=self._may_be_negative
         )
-        cost = (
-            energy_cost(flows.import_kw, flows.export_kw, import_price, export_price, dt_h=dt_h)
-            + self._day_share
-        )
-        penalty = self._limit_penalty_per_kwh * flows.excess_kw * dt_h
+        if self._check:
+            check_step(before, outside, happened, self._state, self.parameters, dt_h)
+        self._meter, cost = meter_step(
+            self._meter, happened.import_kw, happened.export_kw, outside.import_price, outside.export_price,
+            self._month_start[t], self._demand_window[t], self.home.tariff, dt_h, FLOATS,
+        )  # fmt: skip
+        penalty = self._limit_penalty_per_kwh * happened.excess_kw * dt_h
         self._step = t + 1
         is_over = self._step >= self._steps
-        end_value = self._worth_per_kwh * (self._energy_kwh - self._energy_start_kwh) if is_over else 0.0
-        info = {
-            "requested_kw": power_kw,
-            "battery_kw": applied_kw,
-            "energy_kwh": self._energy_kwh,
-            "load_kw": load_kw,
-            "pv_kw": pv_kw,
-            "pv_used_kw": flows.pv_used_kw,
-            "curtailed_kw": pv_kw - flows.pv_used_kw,
-            "import_kw": flows.import_kw,
-            "export_kw": flows.export_kw,
-            "excess_kw": flows.excess_kw,
-            "cost": cost,
-            "penalty": penalty,
-            "end_value": end_value,
-        }
-        return self._observation(), end_value - cost - penalty, False, is_over, info
+        end_value = self.end_value_per_kwh * (self._stored_kwh() - self._start_kwh) if is_over else 0.0
+        self._kept.append(Kept(happened, asked.battery_kw, cost, penalty, end_value))
+        info = happened._asdict()
+        info["requested_kw"] = asked.battery_kw
+        info["load_kw"], info["pv_kw"] = outside.load_kw, outside.pv_kw
+        info["cost"], info["penalty"], info["end_value"] = cost, penalty, end_value
+        paid = cost + penalty + happened.wear_cost + happened.service_cost + happened.discomfort_cost
+        return self._observation(), end_value - paid, False, is_over, info

@@ -26,7 +26,12 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.units": (0.0, "base"),
     "hidiff.arrays": (0.0, "base"),
     "hidiff.home": (0.0, "base"),
+    "hidiff.devices": (0.0, "base"),
+    "hidiff.tariff": (0.0, "base"),
+    "hidiff.rc_house": (0.0, "base"),
+    "hidiff.market": (0.0, "base"),
     "hidiff.prices": (0.0, "base"),
+    "hidiff.cop": (0.0, "base"),
     "hidiff.checkpoint": (0.0, "base"),  # files and hashes; knows nothing of what the weights are for
     "hidiff.data": (0.5, "data"),
     "hidiff.diffusion": (1.0, "diffusion"),
@@ -38,6 +43,8 @@ ROOMS: dict[str, tuple[float, str]] = {
     "hidiff.envs.physics": (3.0, "physics"),
     "hidiff.envs.market": (3.0, "market"),
     "hidiff.envs.grid": (3.0, "grid"),
+    "hidiff.envs.ops": (2.9, "ops"),
+    "hidiff.envs.meter": (3.0, "tariffs"),
     "hidiff.envs.tariffs": (3.0, "tariffs"),
     "hidiff.envs": (3.5, "envs"),
     "hidiff.envs.learn": (4.0, "learn"),
@@ -119,7 +126,7 @@ def violation(source: str, target: str) -> str | None:
         return None
     if here[1] == there[1]:
         return None
-    if here[1] in FLOOR_0_ONLY and there[0] >= 1:
+    if here[1] in FLOOR_0_ONLY and there[0] >= 1 and there[1] != "ops":
         return f"{source} may import floor 0 only, not {target}"
     if there[0] >= here[0]:
         return f"{source} (floor {here[0]:g}) imports {target} (floor {there[0]:g})"

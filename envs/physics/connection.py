@@ -1,68 +1,74 @@
-"""The point where a home meets the grid: what is imported, exported and curtailed in one step."""
+"""The point where a home meets the grid: what is imported, exported and curtailed in one step.
+
+``home`` is a `hidiff.home.Home`, or parameters under the same names, whose limits are numbers or arrays; ``None`` or
+infinity stands for no limit.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from hidiff.home import Home
+from hidiff.envs.ops import FLOATS, Ops, Value
 
 
 class Flows(NamedTuple):
-    """Mean powers of one step, all magnitudes [kW]; ``load + battery + export = import + pv_used``."""
+    """Mean powers of one step, all magnitudes [kW]; ``demand + export = import + pv_used``."""
 
-    pv_used_kw: float
-    import_kw: float
-    export_kw: float
-    excess_kw: float
-    """Import or export above its limit; only the load, or PV that cannot be curtailed, forces it."""
+    pv_used_kw: Value
+    import_kw: Value
+    export_kw: Value
+    excess_kw: Value
+    """Import or export above its limit; only what cannot give way forces it."""
 
 
-def battery_window(load_kw: float, pv_kw: float, home: Home) -> tuple[float, float]:
-    """Battery powers that the connection leaves open, > 0 charges [kW].
+def _limit(limit_kw: Value) -> Value:
+    return math.inf if limit_kw is None else limit_kw
 
-    Charging stops where import reaches its limit, discharging where export does with all curtailable PV
-    turned down. Idle is always open: a load above the limit is reported by ``settle``, it does not command
-    the battery.
-    """
-    high_kw, low_kw = math.inf, -math.inf
-    if home.import_limit_kw is not None:
-        high_kw = max(home.import_limit_kw + pv_kw - load_kw, 0.0)
-    if home.export_limit_kw is not None:
-        must_run_kw = 0.0 if home.pv_curtailable else pv_kw
-        low_kw = min(must_run_kw - load_kw - home.export_limit_kw, 0.0)
-    return low_kw, high_kw
+
+def import_room(demand_kw: Value, pv_kw: Value, home: Value, m: Ops = FLOATS) -> Value:
+    """What may be drawn beyond ``demand_kw`` before import reaches its limit, >= 0 [kW]."""
+    return m.maximum(_limit(home.import_limit_kw) + pv_kw - demand_kw, 0.0)
+
+
+def export_room(demand_kw: Value, pv_kw: Value, home: Value, m: Ops = FLOATS) -> Value:
+    """What may be fed in beside ``demand_kw`` before export reaches its limit, curtailable PV turned down [kW]."""
+    must_run_kw = 0.0 if home.pv_curtailable is True else m.where(home.pv_curtailable, 0.0, pv_kw)
+    return m.maximum(_limit(home.export_limit_kw) + demand_kw - must_run_kw, 0.0)
 
 
 def settle(
-    demand_kw: float, pv_kw: float, home: Home, *, import_price_per_kwh: float, export_price_per_kwh: float
-) -> Flows:
+    demand_kw: Value, pv_kw: Value, home: Value, *, import_price_per_kwh: Value, export_price_per_kwh: Value,
+    m: Ops = FLOATS, may_be_negative: bool = True,
+) -> Flows:  # fmt: skip
     """Flows of one step, with PV curtailed where the export limit asks for it or where the prices reward it.
 
     The inverter uses the amount of PV that makes the step cheapest; with prices >= 0 that is all the PV which
     the load, the battery and the export limit can take.
 
     Args:
-        demand_kw: load plus battery power, < 0 when the battery gives more than the load takes [kW].
+        demand_kw: load plus all devices, < 0 when a battery gives more than the load takes [kW].
         pv_kw: generation available [kW].
+        may_be_negative: False where no price is below 0, which leaves a choice out.
     """
-    import_limit_kw = math.inf if home.import_limit_kw is None else home.import_limit_kw
-    export_limit_kw = math.inf if home.export_limit_kw is None else home.export_limit_kw
-    used_kw = pv_kw
-    if home.pv_curtailable:
-        used_kw = min(pv_kw, max(demand_kw + export_limit_kw, 0.0))
-        if import_price_per_kwh < 0 or export_price_per_kwh < 0:
-            # the cost is piecewise linear in the PV used, so the cheapest amount is an end or the kink
-            least_kw = min(used_kw, max(demand_kw - import_limit_kw, 0.0))
-            kink_kw = min(max(demand_kw, least_kw), used_kw)
-            used_kw = min(
-                (used_kw, kink_kw, least_kw),
-                key=lambda used: (
-                    import_price_per_kwh * max(demand_kw - used, 0.0)
-                    - export_price_per_kwh * max(used - demand_kw, 0.0)
-                ),
-            )
+    import_limit_kw, export_limit_kw = _limit(home.import_limit_kw), _limit(home.export_limit_kw)
+    most_kw = m.minimum(pv_kw, m.maximum(demand_kw + export_limit_kw, 0.0))
+    used_kw = most_kw
+    if may_be_negative:
+        # the cost is piecewise linear in the PV used, so the cheapest amount is an end or the kink
+        least_kw = m.minimum(most_kw, m.maximum(demand_kw - import_limit_kw, 0.0))
+        kink_kw = m.minimum(m.maximum(demand_kw, least_kw), most_kw)
+        cost = _exchange_cost(demand_kw - most_kw, import_price_per_kwh, export_price_per_kwh, m)
+        for other_kw in (kink_kw, least_kw):
+            other = _exchange_cost(demand_kw - other_kw, import_price_per_kwh, export_price_per_kwh, m)
+            used_kw, cost = m.where(other < cost, other_kw, used_kw), m.minimum(other, cost)
+    if home.pv_curtailable is not True:
+        used_kw = m.where(home.pv_curtailable, used_kw, pv_kw)
     net_kw = demand_kw - used_kw
-    import_kw, export_kw = max(net_kw, 0.0), max(-net_kw, 0.0)
-    excess_kw = max(import_kw - import_limit_kw, export_kw - export_limit_kw, 0.0)
+    import_kw, export_kw = m.maximum(net_kw, 0.0), m.maximum(-net_kw, 0.0)
+    excess_kw = m.maximum(m.maximum(import_kw - import_limit_kw, export_kw - export_limit_kw), 0.0)
     return Flows(used_kw, import_kw, export_kw, excess_kw)
+
+
+def _exchange_cost(net_kw: Value, import_price: Value, export_price: Value, m: Ops) -> Value:
+    return import_price * m.maximum(net_kw, 0.0) + export_price * m.minimum(net_kw, 0.0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hidiff.envs.physics.connection import battery_window, settle
+from hidiff.envs.physics.connection import export_room, import_room, settle
 from hidiff.home import Home
 
 KW = st.floats(0, 10)
@@ -61,7 +61,11 @@ def test_a_load_above_the_import_limit_is_served_and_reported() -> None:
 
 
 def test_the_connection_leaves_room_for_charging_up_to_the_import_limit() -> None:
-    assert battery_window(1.0, 0.5, Home(import_limit_kw=3)) == (-np.inf, 2.5)
-    assert battery_window(5.0, 0.5, Home(import_limit_kw=3))[1] == 0
-    assert battery_window(1.0, 4.0, Home(export_limit_kw=0))[0] == -1
-    assert battery_window(1.0, 4.0, Home(export_limit_kw=0, pv_curtailable=False))[0] == 0
+    assert import_room(1.0, 0.5, Home(import_limit_kw=3)) == 2.5
+    assert import_room(5.0, 0.5, Home(import_limit_kw=3)) == 0
+    assert import_room(5.0, 0.5, Home()) == np.inf
+
+
+def test_the_connection_leaves_room_for_feeding_in_with_pv_turned_down_where_it_can_be() -> None:
+    assert export_room(1.0, 4.0, Home(export_limit_kw=0)) == 1
+    assert export_room(1.0, 4.0, Home(export_limit_kw=0, pv_curtailable=False)) == 0

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import hidiff.envs
 from hidiff.data.traces import Traces
-from hidiff.envs import HomeEnv, HomeState, bill, do_nothing, self_consumption, simulate
+from hidiff.envs import HomeEnv, HomeState, TraceSource, bill, do_nothing, self_consumption, simulate
 from hidiff.home import Battery, Home, Tariff
 
 TIGHT = Home(
@@ -149,3 +149,25 @@ def test_traces_beyond_the_observation_are_refused(traces: Traces) -> None:
         HomeEnv(wrong, episode_days=1)
     with pytest.raises(ValueError, match="pv_kw runs from"):
         HomeEnv(traces, Home(pv_capacity_kwp=500), episode_days=1)
+
+
+@pytest.mark.parametrize("tariff", [Tariff.with_demand(), Tariff.two_way_export()])
+def test_the_steps_sum_to_the_bill_of_any_tariff(traces: Traces, tariff: Tariff) -> None:
+    env = HomeEnv(traces, Home(tariff=tariff), episode_days=4, check=True)
+    run = simulate(env, noisy, options={"home": "a", "start": "2030-01-02"})
+    expected = bill(run.import_kw, run.export_kw, tariff, env.time, traces.time_zone)
+    assert run.cost == pytest.approx(expected.total, rel=1e-9)
+    assert len(env.observation_space.low) == 26 + len(tariff.demand)
+
+
+def test_a_tariff_on_wholesale_prices_needs_them(traces: Traces) -> None:
+    home = Home(tariff=Tariff.wholesale())
+    with pytest.raises(ValueError, match="no wholesale price is given"):
+        HomeEnv(traces, home, episode_days=1).reset()
+    spot = np.linspace(-0.05, 0.3, len(traces.time))
+    source = TraceSource(traces, 48, given={"wholesale_per_kwh": spot})
+    env = HomeEnv(home=home, source=source)
+    run = simulate(env, noisy, options={"home": "a", "start": "2030-01-02"})
+    at = env.window.first
+    expected = bill(run.import_kw, run.export_kw, home.tariff, env.time, traces.time_zone, spot[at : at + 48])
+    assert run.cost == pytest.approx(expected.total, rel=1e-9)

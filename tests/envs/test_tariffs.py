@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hidiff.envs.tariffs import bill, import_price_per_kwh, step_length_h
-from hidiff.home import Period, Tariff
+from hidiff.envs.tariffs import bill, export_price_per_kwh, import_price_per_kwh, step_length_h
+from hidiff.home import DemandCharge, Period, Tariff
+from hidiff.prices import price_series
 
 ZONE = "Australia/Sydney"
 
@@ -45,6 +46,46 @@ def test_a_bill_is_energy_times_price_and_a_charge_a_day() -> None:
     assert answer.import_cost == pytest.approx(48 * 0.3)
     assert answer.export_credit == pytest.approx(24 * 0.05)
     assert answer.total == pytest.approx(48 * 0.3 - 24 * 0.05 + 0.9)
+
+
+def test_export_periods_and_the_wholesale_price_make_the_export_price() -> None:
+    evening = Period(price_per_kwh=0.2, start_h=16, end_h=21)
+    tariff = Tariff(export_periods=(evening,), wholesale_export_multiplier=2.0)
+    time = index("2030-01-04", 1)
+    price = export_price_per_kwh(tariff, time, ZONE, np.full(48, 0.1))
+    assert price == pytest.approx(np.array([0.25] * 32 + [0.4] * 10 + [0.25] * 6))
+    assert import_price_per_kwh(tariff, time, ZONE).tolist() == [0.3] * 48
+
+
+def test_a_wholesale_tariff_passes_the_spot_price_through_and_will_not_do_without() -> None:
+    tariff, time, spot = Tariff.wholesale(0.1, multiplier=1.5), index("2030-01-04", 1), np.arange(48) / 100
+    assert import_price_per_kwh(tariff, time, ZONE, spot) == pytest.approx(0.1 + 1.5 * spot)
+    answer = bill(np.ones(48), np.zeros(48), tariff, time, ZONE, spot)
+    assert answer.total == pytest.approx(24 * 0.1 + 0.75 * spot.sum() + 0.9)
+    with pytest.raises(ValueError, match=r"wholesale_multiplier=1.5 and no wholesale price"):
+        import_price_per_kwh(tariff, time, ZONE)
+    with pytest.raises(ValueError, match=r"shape \(47,\)"):
+        import_price_per_kwh(tariff, time, ZONE, spot[:47])
+    with pytest.raises(ValueError, match="1 missing values"):
+        bill(np.ones(48), np.zeros(48), tariff, time, ZONE, np.append(spot[:47], np.nan))
+
+
+def test_months_begin_at_local_midnight_and_demand_hours_follow_the_clock() -> None:
+    charge = DemandCharge(price_per_kw=1.0, start_h=15, end_h=21, days="weekday", months=(2,))
+    series = price_series(Tariff(demand=(charge,)), index("2030-01-31", 3), ZONE)  # Thursday to Saturday
+    assert np.flatnonzero(series.is_month_start).tolist() == [0, 48]
+    assert np.flatnonzero(series.in_demand_window[0]).tolist() == list(range(48 + 30, 48 + 42))
+    assert price_series(Tariff(), index("2030-01-31", 3), ZONE).in_demand_window.shape == (0, 144)
+
+
+def test_the_table_of_a_bill_has_its_items_month_by_month() -> None:
+    time = index("2030-01-30", 4)
+    answer = bill(np.ones(192), np.ones(192) / 2, Tariff.with_demand(), time, ZONE)
+    table = answer.table()
+    assert table.index.tolist() == ["2030-01", "2030-02"]
+    assert table["total"].sum() == pytest.approx(answer.total)
+    assert table["demand_cost"].tolist() == pytest.approx([11.14, 11.14])  # each month whole
+    assert table["export_credit"].tolist() == pytest.approx([1.2, 1.2])
 
 
 def test_a_bill_refuses_missing_negative_and_misshapen_flows() -> None:
