@@ -11,12 +11,12 @@ import ``m`` and export ``x``, whatever comes::
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from hidiff.errors import InfeasibleError
 from hidiff.home import Battery, Home
@@ -24,6 +24,8 @@ from hidiff.prices import export_price_per_kwh, import_price_per_kwh
 from hidiff.scenarios import ScenarioSet
 
 from .export_tables import CONSUMPTION, require_channels
+from .stochastic import FirstStage, SecondStage, StochasticProgramme, two_stage
+from .stochastic_solve import solve_stochastic
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +90,7 @@ def battery_day_ahead(
     home = home or Home()
     if home.battery is None:
         raise ValueError("home has no battery; there is nothing to plan")
+    home.tariff.require_energy_only("the battery programme")
     require_channels(scenario_set, ["load_kw"], "the battery programme")
     if name is None and len(scenario_set.homes) > 1:
         raise ValueError(
@@ -99,12 +102,15 @@ def battery_day_ahead(
         read = [scenario_set.read(channel, row, rows) for row in range(len(scenario_set))]
         return np.stack([np.atleast_2d(one)[0] for one in read]).astype(np.float64)
 
-    def price(channel: str, of_tariff: Floats) -> Floats:
-        return (
-            values(channel)
-            if channel in scenario_set.channels
-            else np.tile(of_tariff, (len(scenario_set), 1))
+    def price(channel: str, of_tariff: Callable[..., Floats]) -> Floats:
+        if channel in scenario_set.channels:
+            return values(channel)
+        spots: Iterable[Floats | None] = (
+            values("wholesale_price_per_kwh")
+            if "wholesale_price_per_kwh" in scenario_set.channels
+            else [None] * len(scenario_set)
         )
+        return np.stack([of_tariff(home.tariff, time, zone, spot) for spot in spots])
 
     net_kw = sum(values(channel) for channel in CONSUMPTION if channel in scenario_set.channels)
     time, zone = scenario_set.time, scenario_set.time_zone
@@ -112,8 +118,8 @@ def battery_day_ahead(
         names=scenario_set.names,
         probability=scenario_set.probability,
         net_kw=np.asarray(net_kw - values("pv_kw") if "pv_kw" in scenario_set.channels else net_kw),
-        import_price_per_kwh=price("import_price_per_kwh", import_price_per_kwh(home.tariff, time, zone)),
-        export_price_per_kwh=price("export_price_per_kwh", export_price_per_kwh(home.tariff, time, zone)),
+        import_price_per_kwh=price("import_price_per_kwh", import_price_per_kwh),
+        export_price_per_kwh=price("export_price_per_kwh", export_price_per_kwh),
         dt_h=scenario_set.dt_h,
         battery=home.battery,
         import_limit_kw=math.inf if home.import_limit_kw is None else home.import_limit_kw,
@@ -122,42 +128,48 @@ def battery_day_ahead(
 
 
 def expected_cost(problem: BatteryDayAhead) -> float:
-    """Least expected cost, by the extensive form: all scenarios in one linear programme, solved by HiGHS.
+    """Least expected cost, by the extensive form.
 
     Raises:
         InfeasibleError: the connection cannot carry what is consumed.
     """
-    battery, dt_h, steps, count = problem.battery, problem.dt_h, problem.steps, len(problem.names)
-    one, nothing = sp.identity(steps, format="csr"), None
+    try:
+        return solve_stochastic(day_ahead_programme(problem)).objective
+    except InfeasibleError as error:
+        raise InfeasibleError(
+            f"the battery programme has no solution ({error}); raise import_limit_kw or export_limit_kw"
+        ) from error
+
+
+def day_ahead_programme(problem: BatteryDayAhead) -> StochasticProgramme:
+    """The programme at the head of the module: columns charge, discharge, energy, then import, export."""
+    battery, dt_h, steps = problem.battery, problem.dt_h, problem.steps
+    one, nothing = sp.identity(steps, format="csr"), sp.csr_matrix((steps, steps))
     back = one - sp.eye(steps, k=-1, format="csr")
-    store = [-dt_h * battery.efficiency_charge * one, dt_h / battery.efficiency_discharge * one, back]
-    blocks: list[list[object]] = [[*store, *[nothing] * (2 * count)]]
-    for row in range(count):
-        own: list[object] = [nothing] * (2 * count)
-        own[2 * row : 2 * row + 2] = [one, -one]
-        blocks.append([-one, one, nothing, *own])
     start = np.zeros(steps)
     start[0] = problem.energy_initial_kwh
-    weight = problem.probability[:, None] * dt_h
-    prices = np.stack([weight * problem.import_price_per_kwh, -weight * problem.export_price_per_kwh], axis=1)
     low_kwh = np.full(steps, battery.energy_min_kwh)
-    low_kwh[-1] = problem.energy_initial_kwh
-    limits = [
-        np.full(steps, top)
-        for top in (battery.charge_max_kw, battery.discharge_max_kw, battery.energy_max_kwh)
-    ]
-    limits += [np.full(steps, top) for top in (problem.import_limit_kw, problem.export_limit_kw)] * count
-    lowest = np.zeros(len(limits) * steps)
-    lowest[2 * steps : 3 * steps] = low_kwh
-    solved = linprog(
-        np.concatenate([np.zeros(3 * steps), prices.ravel()]),
-        A_eq=sp.bmat(blocks, format="csr"),
-        b_eq=np.concatenate([start, problem.net_kw.ravel()]),
-        bounds=np.column_stack([lowest, np.concatenate(limits)]),
-        method="highs",
+    low_kwh[-1] = max(problem.energy_initial_kwh, battery.energy_min_kwh)
+    powers = np.repeat([battery.charge_max_kw, battery.discharge_max_kw], steps)
+    return two_stage(
+        FirstStage(
+            cost=np.zeros(3 * steps),
+            matrix=sp.hstack(
+                [-dt_h * battery.efficiency_charge * one, dt_h / battery.efficiency_discharge * one, back]
+            ),
+            row_lower=start,
+            row_upper=start,
+            lower=np.concatenate([np.zeros(2 * steps), low_kwh]),
+            upper=np.concatenate([powers, np.full(steps, battery.energy_max_kwh)]),
+        ),
+        SecondStage(
+            technology=sp.hstack([-one, one, nothing]),
+            recourse=sp.hstack([one, -one]),
+            cost=dt_h * np.hstack([problem.import_price_per_kwh, -problem.export_price_per_kwh]),
+            row_lower=problem.net_kw,
+            row_upper=problem.net_kw,
+            upper=np.repeat([problem.import_limit_kw, problem.export_limit_kw], steps),
+        ),
+        problem.probability,
+        names=problem.names,
     )
-    if solved.status != 0:
-        raise InfeasibleError(
-            f"the battery programme has no solution ({solved.message}); raise import_limit_kw or export_limit_kw"
-        )
-    return float(solved.fun)

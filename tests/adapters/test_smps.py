@@ -2,7 +2,7 @@ import pytest
 
 from hidiff.adapters.battery_day_ahead import battery_day_ahead, expected_cost
 from hidiff.adapters.smps import core, write_smps
-from hidiff.home import Battery, Home
+from hidiff.home import Battery, Home, Tariff
 
 from .export_sets import make_export_set
 from .reader_environments import read
@@ -46,3 +46,17 @@ def test_only_what_differs_from_the_core_is_written(tmp_path):
 def test_a_year_is_no_day_ahead(tmp_path):
     with pytest.raises(ValueError, match="spans 8 days"):
         write_smps(make_export_set(days=8), tmp_path / "out")
+
+
+def test_a_wholesale_tariff_follows_the_prices_of_each_scenario():
+    full = make_export_set(days=1)
+    spot_of = full.channels["import_price_per_kwh"]
+    scenario_set = make_export_set(days=1, channels=("load_kw", "pv_kw")).with_channels(
+        {"wholesale_price_per_kwh": spot_of}
+    )
+    problem = battery_day_ahead(scenario_set, Home(tariff=Tariff.wholesale(0.2, multiplier=1.5)), "h1")
+    spot = scenario_set["wholesale_price_per_kwh"].astype(float)
+    assert problem.import_price_per_kwh == pytest.approx(0.2 + 1.5 * spot)
+    assert problem.export_price_per_kwh == pytest.approx(spot)
+    with pytest.raises(ValueError, match="the battery programme counts"):
+        battery_day_ahead(scenario_set, Home(tariff=Tariff.with_demand()), "h1")
