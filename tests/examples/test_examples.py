@@ -84,6 +84,40 @@ def test_scenario_study_keeps_fewer_scenarios_whose_probabilities_sum_to_one(tmp
     assert peaks[worst[1]] == max(peaks.values())
 
 
+@needs_model
+def test_a_learner_is_compared_with_rules_on_homes_that_it_has_not_seen(tmp_path: Path) -> None:
+    pytest.importorskip("stable_baselines3")
+    small = ("--timesteps", "3072", "--homes", "4", "--test-homes", "1")
+    text = run("05_train_home.py", *small, folder=tmp_path)
+    rows = re.findall(r"^ *(new-\d+) +(\S+) +(\S+) +(\S+)$", text, re.MULTILINE)
+    assert 1 <= len(rows) < 4
+    assert all(len(set(costs)) == 3 for _, *costs in rows)
+
+
+@needs_model
+def test_a_neighbourhood_learns_with_one_policy_and_with_one_each(tmp_path: Path) -> None:
+    pytest.importorskip("stable_baselines3")
+    text = run("06_train_community.py", "--homes", "2", "--timesteps", "768", "--days", "2", folder=tmp_path)
+    assert number_after("  idle, no sharing", text) > 0
+    found = re.findall(
+        r"^ *(\S.*): cost of all +(\S+), energy from neighbours +(\S+) kWh", text, re.MULTILINE
+    )
+    cost = {name: float(amount) for name, amount, _ in found}
+    traded = {name: float(energy) for name, _, energy in found}
+    assert list(cost) == ["idle, no sharing", "idle", "one policy", "a learner each"]
+    assert traded["idle, no sharing"] == 0
+    assert cost["idle"] <= cost["idle, no sharing"]  # the mid-market rate makes nobody worse off
+
+
+@needs_model
+def test_the_gradient_learns_and_no_policy_beats_the_optimum(tmp_path: Path) -> None:
+    small = ("--homes", "2", "--test-homes", "1", "--iterations", "2", "--out", "policy")
+    text = run("07_gradient.py", *small, folder=tmp_path)
+    (row,) = re.findall(r"^ *new-\d+ +(\S+) +(\S+) +(\S+) +(\S+)$", text, re.MULTILINE)
+    assert float(row[3]) < min(map(float, row[:3]))
+    assert (tmp_path / "policy" / "model.safetensors").exists()
+
+
 def test_the_study_file_is_one_that_the_builder_takes() -> None:
     from hidiff.config import read_config
     from hidiff.scenarios.study import Study
