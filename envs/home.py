@@ -20,9 +20,10 @@ from .checks import check_power, check_span, check_step
 from .clock import Clock
 from .episode import Episode
 from .exogenous import device_exogenous
-from .forecasts import Forecast, forecasts
+from .forecasts import Forecast
 from .meter import MeterState, meter_step, start_meter
-from .observation import CALENDAR_H, POWER_BOUND_KW, PRICE_BOUND_PER_KWH, departures, features
+from .observation import CALENDAR_H, PRICE_BOUND_PER_KWH, features
+from .observation_rows import known_rows
 from .ops import FLOATS
 from .parameters import one_home
 from .record import Kept, before_start, record
@@ -257,7 +258,9 @@ class HomeEnv(gymnasium.Env[Observation, Any]):
         """What the episode brings from outside, by the names of `hidiff.envs.core.Exogenous`, ``(step,)``."""
         self._may_be_negative = bool((series["import_price"] < 0).any() or (series["export_price"] < 0).any())
         self._outside = self._lay_out(series)
-        self._rows = self._observations(window, clock, first, found)
+        self._rows = known_rows(
+            self._features, window, clock, first, series, found, pv_scale=pv_scale, forecast=self._forecast
+        )
         marks = clock.series.is_month_start[span].copy()
         marks[0] = 1.0
         self._month_start = marks.tolist()
@@ -284,58 +287,6 @@ class HomeEnv(gymnasium.Env[Observation, Any]):
             else:
                 columns.append(series[name].tolist() if name in series else [missing[name]] * count)
         return list(map(core.Exogenous._make, zip(*columns, strict=True)))
-
-    def _observations(
-        self, window: Window, clock: Clock, first: int, found: dict[str, NDArray[np.float64]]
-    ) -> Observation:
-        """What is known of the window's observations at its start, ``(step + 1, feature)``; states are left 0.
-
-        Where the record ends with the window, or has a gap there, the last load and PV stand in.
-        """
-        place, series = self._place, self.series
-        steps = np.arange(first, first + window.steps + 1)
-        rows = np.zeros((len(steps), len(self._features)), np.float32)
-        rows[:, :5] = clock.calendar[steps]
-        rows[:, place["export price"]] = clock.export_price[steps]
-        now = place["import price"]
-        rows[:, now : now + 1 + self._look_ahead_steps] = clock.import_prices_ahead[steps]
-        if "import_price" in window.given:  # a scenario's prices: the last one stands for what comes after
-            after = np.full(self._look_ahead_steps + 1, series["import_price"][-1])
-            shown = np.concatenate([series["import_price"], after])
-            rows[:, now : now + 1 + self._look_ahead_steps] = np.lib.stride_tricks.sliding_window_view(
-                shown, self._look_ahead_steps + 1
-            )
-        if "export_price" in window.given:
-            rows[:, place["export price"]] = np.append(series["export_price"], series["export_price"][-1])
-        for name, power_kw in (("load", series["load_kw"]), ("PV available", series["pv_kw"])):
-            rows[:-1, place[name]] = power_kw
-            rows[-1, place[name]] = power_kw[-1]
-        last = window.first + window.steps
-        if last < len(window.record_time):
-            load_kw, pv_kw = window.record_load_kw[last], window.record_pv_kw[last]
-            if np.isfinite(load_kw) and np.isfinite(pv_kw):
-                rows[-1, place["load"]] = load_kw
-                rows[-1, place["PV available"]] = pv_kw * self.home.pv_scale(window.pv_capacity_kwp)
-        if self._forecast:
-            told, horizon = forecasts(self._forecast, window), self._forecast.horizon_steps
-            load, pv = place["forecast load, 1 ahead"], place["forecast PV, 1 ahead"]
-            scale = self.home.pv_scale(window.pv_capacity_kwp)
-            rows[:-1, load : load + horizon] = np.clip(told["load_kw"], 0, POWER_BOUND_KW)
-            rows[:-1, pv : pv + horizon] = np.clip(told["pv_kw"] * scale, 0, POWER_BOUND_KW)
-            rows[-1, load : load + horizon] = rows[-2, load : load + horizon]
-            rows[-1, pv : pv + horizon] = rows[-2, pv : pv + horizon]
-        # one value a row; the last one stands for what the record does not hold
-        later = {name: np.append(values, values[-1:], axis=0)[: len(rows)] for name, values in found.items()}
-        if self.home.car:
-            leaves_h, trip_kwh = departures(found["car_is_home"], found["car_trip_kwh"], self.dt_h)
-            rows[:, place["car: at home"]] = later["car_is_home"]
-            rows[:, place["car: next departure in"]] = leaves_h[: len(rows)]
-            rows[:, place["car: energy of the next trip"]] = trip_kwh[: len(rows)]
-        if self.home.heat_pump:
-            seen = {"outdoors": "outdoor_c", "too cold below": "low_c", "too warm above": "high_c"}
-            for name, column in seen.items():
-                rows[:, place[f"house: {name}"]] = later[column]
-        return rows
 
     @property
     def load_kw(self) -> NDArray[np.float64]:

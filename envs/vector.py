@@ -68,7 +68,8 @@ class HomeVectorEnv(gymnasium.vector.VectorEnv[Observations, Any, NDArray[Any]])
         self.num_envs, self.render_mode = num_envs, render_mode
         self.fleet = Fleet(
             traces, home, envs=num_envs, episode_days=episode_days, look_ahead_steps=look_ahead_steps,
-            end_value_per_kwh=end_value_per_kwh, limit_penalty_per_kwh=limit_penalty_per_kwh, dtype="float64",
+            end_value_per_kwh=end_value_per_kwh, limit_penalty_per_kwh=limit_penalty_per_kwh, forecast=forecast,
+            dtype="float64",
         )  # fmt: skip
         self._source = TraceSource(traces, self.fleet.steps)
         self._levels = levels

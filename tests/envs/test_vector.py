@@ -10,7 +10,7 @@ from gymnasium.utils.env_match import check_environments_match
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from hidiff.data.traces import Traces
-from hidiff.envs import HomeEnv, HomeVectorEnv
+from hidiff.envs import Forecast, HomeEnv, HomeVectorEnv
 from hidiff.envs.variants import FULL, VARIANTS
 from hidiff.home import Battery, Home, Tariff
 
@@ -67,6 +67,20 @@ def test_every_number_is_that_of_homes_side_by_side(traces: Traces, name: str, m
     for text, action in (("reach 2", 2.0), ("reach nan", np.nan)):
         with pytest.raises(ValueError, match=text):
             ours.step(np.full(ours.action_space.shape, action))
+
+
+@pytest.mark.parametrize("kind", ["perfect", "persistence"])
+def test_the_forecast_is_that_of_homes_side_by_side_to_the_last_observation(
+    traces: Traces, kind: Any
+) -> None:
+    told = Forecast(kind=kind, horizon_steps=48)
+    envs = SyncVectorEnv([lambda: HomeEnv(traces, episode_days=2, forecast=told)] * 2)
+    ours = HomeVectorEnv(2, traces, episode_days=2, forecast=told)
+    options = {"home": "a", "start": "2030-01-05"}  # home b has a gap, where the two fill in otherwise
+    assert_same(envs.reset(options=dict(options))[0], ours.reset(options=dict(options))[0], "reset")
+    for step in range(96):
+        actions = np.zeros((2, 1), np.float32)
+        assert_same(envs.step(actions)[0], ours.step(actions)[0], f"step {step}")
 
 
 def test_environments_may_be_reset_by_halves(traces: Traces) -> None:
