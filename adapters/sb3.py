@@ -164,7 +164,7 @@ def to_sb3_vecenv(env: Fleet | HomeVectorEnv, *, seed: int = 0, on_rule: bool = 
         on_rule: the battery's action begins at the self-consumption rule (`on_self_consumption`), the reward is
             counted against a battery that stands idle, and stored energy is paid for as it is stored instead of at the
             end. The optimum is the same, but a learner is told at once what an action is worth: without it, PPO and
-            SAC end with a battery that stays empty.
+            SAC do no better than an idle battery (docs/learning.md).
 
     Raises:
         DependencyMissing: Stable-Baselines3 is not installed.

@@ -6,6 +6,20 @@ import math
 from dataclasses import dataclass, field
 
 
+def check_positive(config: object, *names: str) -> None:
+    """Raise unless each of these fields is above 0 and finite; NaN fails as well."""
+    for name in names:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0 and finite")
+
+
+def check_not_negative(config: object, *names: str) -> None:
+    """Raise unless each of these fields is at least 0 and finite; NaN fails as well."""
+    for name in names:
+        if not 0 <= getattr(config, name) < math.inf:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least 0 and finite")
+
+
 def check(name: str, value: float, low: float, high: float) -> None:
     """Raise unless ``low <= value <= high``; NaN fails as well."""
     if not low <= value <= high:
@@ -67,9 +81,7 @@ class Battery:
         if not self.soc_min < self.soc_max:
             raise ValueError(f"soc_min={self.soc_min} is not below soc_max={self.soc_max}")
         check("soc_initial", self.soc_initial, self.soc_min, self.soc_max)
-        for name in ("loss_per_kw", "standby_kw", "replacement_cost"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and finite")
+        check_not_negative(self, "loss_per_kw", "standby_kw", "replacement_cost")
         check("soc_loss", self.soc_loss, 0.0, 0.1)
         for name in ("state_of_health", "end_of_life_fade"):
             value = getattr(self, name)
@@ -127,10 +139,7 @@ class ElectricCar:
     """What a trip lacks is charged on the way, at this price per kWh in the battery [currency/kWh]."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.public_price_per_kwh < math.inf:
-            raise ValueError(
-                f"public_price_per_kwh is {self.public_price_per_kwh}; it must be at least 0 and finite"
-            )
+        check_not_negative(self, "public_price_per_kwh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,15 +164,15 @@ class House:
     """Heat of those who live there [kW]."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "air_to_outdoor_kw_per_k", "air_to_mass_kw_per_k", "mass_to_outdoor_kw_per_k", "air_kwh_per_k",
+        check_positive(
+            self,
+            "air_to_outdoor_kw_per_k",
+            "air_to_mass_kw_per_k",
+            "mass_to_outdoor_kw_per_k",
+            "air_kwh_per_k",
             "mass_kwh_per_k",
-        ):  # fmt: skip
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
-        for name in ("solar_aperture_m2", "people_kw"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and finite")
+        )
+        check_not_negative(self, "solar_aperture_m2", "people_kw")
         check("load_as_heat", self.load_as_heat, 0.0, 1.0)
 
 
@@ -190,12 +199,8 @@ class HeatPump:
     """Indoor temperature at the start, of air and structure [deg C]."""
 
     def __post_init__(self) -> None:
-        for name in ("power_max_kw", "efficiency"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
-        for name in ("night_set_back_k", "discomfort_price_per_kh"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and finite")
+        check_positive(self, "power_max_kw", "efficiency")
+        check_not_negative(self, "night_set_back_k", "discomfort_price_per_kh")
         check("low_c", self.low_c, -50.0, 50.0)
         check("high_c", self.high_c, -50.0, 60.0)
         check("initial_c", self.initial_c, -50.0, 60.0)
@@ -235,12 +240,8 @@ class HotWaterTank:
     """What a draw lacks is heated at once, at this price per kWh of heat [currency/kWh]."""
 
     def __post_init__(self) -> None:
-        for name in ("volume_l", "power_max_kw", "cop"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
-        for name in ("loss_kw_per_k", "use_kwh_per_day", "boost_price_per_kwh"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and finite")
+        check_positive(self, "volume_l", "power_max_kw", "cop")
+        check_not_negative(self, "loss_kw_per_k", "use_kwh_per_day", "boost_price_per_kwh")
         check("temperature_max_c", self.temperature_max_c, 0.0, 100.0)
         check("cold_water_c", self.cold_water_c, 0.0, 40.0)
         check("room_c", self.room_c, -30.0, 60.0)
@@ -294,9 +295,7 @@ class Appliance:
     """Chance that it is filled on a day."""
 
     def __post_init__(self) -> None:
-        for name in ("power_kw", "duration_h"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
+        check_positive(self, "power_kw", "duration_h")
         check("probability", self.probability, 0.0, 1.0)
         if not 0 <= self.earliest_h < 24 or not 0 < self.latest_h <= 24:
             raise ValueError(
